@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from common import UserError
+
+
+@contextmanager
+def explained(path: Path | str) -> Iterator[None]:
+    """Turn a failure to write `path` inside the block into a sentence.
+
+    Raises:
+        UserError: the operating system or TensorFlow could not write (read-only, disk full).
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+        elif type(error).__module__.startswith("tensorflow"):
+            # TensorFlow's own writers raise tf.errors; this room need not import TensorFlow.
+            reason = str(getattr(error, "message", error)).splitlines()[0]
+        else:
+            raise
+        raise UserError(
+            f"cannot write {path}: {reason}. Free some space or choose another folder with "
+            "--output-dir; what was there before is unchanged."
+        ) from error
 
 
 @contextmanager
@@ -30,16 +55,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(
-            f"cannot write {path}: {error.strerror or error}. "
-            "Free some space or choose another folder; what was there before is unchanged."
-        ) from error
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            temporary.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -68,3 +90,47 @@ def require_writable_folder(folder: Path | str) -> Path:
             "Choose another one with --output-dir."
         ) from error
     return folder
+
+
+@contextmanager
+def atomic_folder(path: Path | str) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; let it take the place of `path` when all is well.
+
+    The counterpart of `atomic_path` for things that are folders, such as a SavedModel. The
+    temporary folder does not exist yet: the writer makes it.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    try:
+        with explained(path):
+            yield temporary
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def lock_folder(folder: Path) -> TextIO:
+    """Keep other runs out of `folder` until the returned file is closed or this process ends.
+
+    The lock belongs to the process, not to the file: a run that was killed leaves none behind.
+
+    Raises:
+        UserError: another run holds the lock.
+    """
+    file = (folder / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise UserError(
+            f"another run is writing to {folder}. Wait for its end or choose another folder with "
+            "--output-dir."
+        ) from error
+    return file

@@ -1,0 +1,118 @@
+"""A run on disk: every number that it needs to go on as if it had never stopped.
+
+A checkpoint holds all variables (the optimizer's and the global step among them) and, in one more
+variable of type string, the settings and the learning curve so far. Mini-batches and dropout are
+functions of the seed and the step, so nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from common import UsageError, UserError
+from common.files import explained
+from common.session import FastSession
+
+import tensorflow.compat.v1 as tf
+
+KEPT = 3
+# Settings that say where and what to show, not what is computed.
+FREE_SETTINGS = {"output_dir", "resume", "show", "evaluate_at", "input_channel", "command"}
+
+
+class Checkpoints:
+    """The newest few checkpoints of one run.
+
+    Args:
+        session: the open session whose graph is saved. A string variable and the operations that
+            save and restore are added to its graph.
+        facts: what must be equal when a run is resumed, beside the settings.
+    """
+
+    def __init__(self, session: FastSession, facts: dict[str, Any]) -> None:
+        self._session = session
+        self._folder = session.folder / "checkpoints"
+        settings = vars(session.settings).items()
+        self._facts = {k: v for k, v in settings if k not in FREE_SETTINGS} | facts
+        # As JSON gives them back: a pathlib.Path as text, a tuple as a list.
+        self._facts = json.loads(json.dumps(self._facts, default=str))
+        with session.graph.as_default(), tf.device("/cpu:0"):
+            self._step = tf.train.get_or_create_global_step()
+            self._state = tf.Variable("", trainable=False, name="run_state")
+            self._new_state = tf.placeholder(tf.string, [])
+            self._assign_state = tf.assign(self._state, self._new_state)
+            self._saver = tf.train.Saver(max_to_keep=KEPT)
+        session.run(self._state.initializer)
+
+    def save(self, step: int, seconds: float) -> None:
+        """Write a checkpoint of the session as it is after `step` steps and `seconds` seconds.
+
+        Raises:
+            UserError: it cannot be written; the earlier checkpoints are intact.
+        """
+        state = {"facts": self._facts, "history": self._session.history, "seconds": seconds}
+        self._session.run(self._assign_state.op, {self._new_state: json.dumps(state)})
+        prefix = self._folder / "step"
+        with explained(prefix.with_name(f"step-{step}")):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._saver.last_checkpoints:
+                # What an earlier run left here counts as older than ours, and goes in its turn.
+                self._saver.recover_last_checkpoints(self._found())
+            self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
+
+    def restore(self) -> tuple[int, float]:
+        """Put the session into the state of the newest intact checkpoint.
+
+        Returns:
+            steps done and seconds spent on them.
+
+        Raises:
+            UserError: there is none, or none is intact.
+            UsageError: it belongs to a run with other settings.
+        """
+        found = self._found()
+        if not found:
+            raise UserError(
+                f"no checkpoint to resume from in {self._folder}. Run without --resume to start."
+            )
+        for prefix in reversed(found):
+            try:
+                self._saver.restore(self._session, prefix)
+                state = json.loads(self._session.run(self._state.value()))
+                break
+            except (tf.errors.OpError, ValueError) as error:
+                reason = str(getattr(error, "message", error)).splitlines()[0]
+                print(f"The checkpoint {prefix} is damaged: {reason}", file=sys.stderr)
+        else:
+            raise UserError(
+                f"none of the checkpoints in {self._folder} can be read for this network. "
+                "Delete the folder and run without --resume to start again."
+            )
+        self._require_same(state["facts"])
+        self._session.history = state["history"]
+        return int(self._session.run(self._step.value())), state["seconds"]
+
+    def _found(self) -> list[str]:
+        """Return the prefixes of the checkpoints on disk, oldest first."""
+        prefixes = [path.with_suffix("") for path in self._folder.glob("step-*.index")]
+        return [str(prefix) for prefix in sorted(prefixes, key=_time_written)]
+
+    def _require_same(self, then: dict[str, Any]) -> None:
+        now = self._facts
+        differing = sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k))
+        # Without a schedule the number of steps changes no step, only when to stop.
+        if now["decay"] == "constant":
+            differing = [k for k in differing if k not in ("epochs", "iterations", "steps")]
+        if differing:
+            listed = "; ".join(f"{k} was {then.get(k)}, now {now.get(k)}" for k in differing)
+            raise UsageError(
+                f"cannot resume the run in {self._session.folder} with other settings: {listed}. "
+                "Use the same flags, or start a new run in another --output-dir."
+            )
+
+
+def _time_written(prefix: Path) -> int:
+    return prefix.with_suffix(".index").stat().st_mtime_ns

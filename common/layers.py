@@ -1,0 +1,195 @@
+"""Arrays → tensors: the layers that the three scripts are built from.
+
+Each helper adds its operations to the default graph and notes the new layer in that graph's
+collection, so that whoever gets the graph can list its layers (`layers_of`) without being told.
+
+The helpers and their signatures follow Hvass, TensorFlow Tutorial #02.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+LAYERS = "layers"
+SEEDS = "seeds"
+
+
+class Layer(NamedTuple):
+    """One row of the network's description."""
+
+    name: str
+    output: tf.Tensor
+    weights: tf.Variable
+    biases: tf.Variable
+
+    @property
+    def num_parameters(self) -> int:
+        """Trained numbers in this layer."""
+        return sum(math.prod(variable.shape.as_list()) for variable in (self.weights, self.biases))
+
+
+def layers_of(graph: tf.Graph) -> list[Layer]:
+    """Return the layers of `graph` in the order in which they were built."""
+    return graph.get_collection(LAYERS)
+
+
+def new_seed() -> list[int]:
+    """Return a new pair of seeds for the default graph's next random operation.
+
+    The first number is the graph's own seed (`tf.set_random_seed`), the second counts the pairs
+    handed out so far. Random operations of the `stateless` kind turn the pair into the same
+    numbers every time, on every machine: where two runs differ, it is not by chance. Without
+    `tf.set_random_seed` the first number is drawn afresh.
+    """
+    graph = tf.get_default_graph()
+    seed = graph.seed if graph.seed is not None else secrets.randbits(31)
+    count = len(graph.get_collection(SEEDS))
+    graph.add_to_collection(SEEDS, count)
+    return [seed, count]
+
+
+def new_weights(shape: list[int]) -> tf.Variable:
+    """Return a float32 variable of `shape`, drawn from a normal distribution cut at 2 σ = 0.1.
+
+    Random, because neurons that start equal stay equal; small, because large inputs saturate the
+    softmax.
+    """
+    return tf.Variable(
+        tf.random.stateless_truncated_normal(shape, seed=new_seed(), stddev=0.05), name="weights"
+    )
+
+
+def new_biases(length: int) -> tf.Variable:
+    """Return a float32 variable of shape [length], all 0.05.
+
+    Slightly above zero, so that every ReLU starts on its live side.
+    """
+    return tf.Variable(tf.constant(0.05, shape=[length]), name="biases")
+
+
+def new_conv_layer(
+    input: tf.Tensor,
+    num_input_channels: int,
+    filter_size: int,
+    num_filters: int,
+    use_pooling: bool = True,
+) -> tuple[tf.Tensor, tf.Variable]:
+    """Add a convolution with ReLU and, unless told otherwise, 2×2 max-pooling.
+
+    Args:
+        input: float32 [n, height, width, num_input_channels].
+        num_input_channels: channels of `input`.
+        filter_size: height and width of each filter, in pixels.
+        num_filters: number of filters, which is the number of output channels.
+        use_pooling: halve height and width by keeping the largest of each 2×2 square.
+
+    Returns:
+        the layer, float32 [n, ⌈height/2⌉, ⌈width/2⌉, num_filters] (the full size without pooling),
+        and its weights [filter_size, filter_size, num_input_channels, num_filters].
+    """
+    with tf.name_scope(_next_name("conv")) as scope:
+        weights = new_weights([filter_size, filter_size, num_input_channels, num_filters])
+        biases = new_biases(num_filters)
+        # Zeros around the image (SAME) keep its height and width.
+        layer = tf.nn.conv2d(input, weights, strides=[1, 1, 1, 1], padding="SAME")
+        # Pool first: the largest of four stays the largest when the same bias is added to all
+        # four and when ReLU cuts them at zero, so both can wait until three quarters of the
+        # numbers are gone.
+        if use_pooling:
+            layer = tf.nn.max_pool2d(layer, ksize=2, strides=2, padding="SAME")
+        layer = tf.nn.relu(tf.nn.bias_add(layer, biases))
+        _note_layer(scope, layer, weights, biases)
+    return layer, weights
+
+
+def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """Lay each image's numbers in one row, as a fully-connected layer wants them.
+
+    Args:
+        layer: [n, height, width, channels].
+
+    Returns:
+        the same numbers as [n, num_features], and num_features = height · width · channels.
+    """
+    num_features = math.prod(layer.shape.as_list()[1:])
+    return tf.reshape(layer, [-1, num_features]), num_features
+
+
+def new_fc_layer(
+    input: tf.Tensor,
+    num_inputs: int,
+    num_outputs: int,
+    use_relu: bool = True,
+) -> tf.Tensor:
+    """Add a fully-connected layer: input · weights + biases, then ReLU unless told otherwise.
+
+    Args:
+        input: float32 [n, num_inputs].
+        num_inputs: numbers in each row of `input`.
+        num_outputs: neurons, which is the numbers in each row of the result.
+        use_relu: cut the result at zero. Without it, stacked layers are no more than one.
+
+    Returns:
+        float32 [n, num_outputs].
+    """
+    with tf.name_scope(_next_name("fc")) as scope:
+        weights = new_weights([num_inputs, num_outputs])
+        biases = new_biases(num_outputs)
+        layer = tf.nn.bias_add(tf.matmul(input, weights), biases)
+        if use_relu:
+            layer = tf.nn.relu(layer)
+        _note_layer(scope, layer, weights, biases)
+    return layer
+
+
+def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
+    """Set a random share of the numbers to 0 while training; change nothing otherwise.
+
+    The rest is divided by (1 − rate), so that the sum stays about the same. Which ones fall in
+    step k depends on the graph's seed and on k alone, so a resumed run drops what the run that
+    was interrupted would have dropped.
+
+    Args:
+        layer: float32, any shape.
+        rate: the share to drop, 0 ≤ rate < 1.
+        is_training: bool, a scalar.
+
+    Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
+    overfitting", JMLR 15, 2014.
+    """
+    if rate == 0:
+        return layer
+    seed, count = new_seed()
+    step = tf.train.get_or_create_global_step()
+    return tf.nn.experimental.stateless_dropout(
+        layer,
+        rate=rate * tf.cast(is_training, tf.float32),
+        # Two numbers must name three things. Nets are far from 1,000 random operations deep.
+        seed=tf.stack([tf.constant(seed * 1000 + count, tf.int64), step]),
+    )
+
+
+def describe(graph: tf.Graph) -> str:
+    """Return a table of the graph's layers: name, output shape, parameters, and their total."""
+    layers = layers_of(graph)
+    rows = [
+        (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
+        for layer in layers
+    ]
+    rows.append(("total", "", sum(layer.num_parameters for layer in layers)))
+    return "\n".join(f"  {name:<8}{shape:>14}{count:>12,}" for name, shape, count in rows)
+
+
+def _next_name(kind: str) -> str:
+    """Return conv1, conv2, … or fc1, fc2, …: the next free name of this kind in the graph."""
+    taken = sum(layer.name.startswith(kind) for layer in layers_of(tf.get_default_graph()))
+    return f"{kind}{taken + 1}"
+
+
+def _note_layer(scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable) -> None:
+    layer = Layer(scope.rstrip("/"), output, weights, biases)
+    tf.add_to_collection(LAYERS, layer)

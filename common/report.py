@@ -1,0 +1,169 @@
+"""A trained net → what the reader sees and keeps: the printed report, metrics.json, the model."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from common import plots
+from common.data import DataSets
+from common.evaluation import (
+    Evaluation,
+    accuracy_interval,
+    accuracy_message,
+    accuracy_per_class,
+    confusion_matrix,
+    evaluate,
+)
+from common.files import atomic_folder, write_json
+from common.layers import layers_of
+from common.session import FastSession
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+# The two test images whose way through the net is drawn, as in Hvass's tutorial.
+IMAGES_FOLLOWED = [0, 13]
+
+
+def report(data: DataSets, session: FastSession) -> dict[str, Any]:
+    """Evaluate the trained net on the test split, print the result and write the run's files.
+
+    Args:
+        data: the three splits.
+        session: the session in which the net was trained.
+
+    Returns:
+        what metrics.json holds; accuracies are shares from 0 to 1.
+
+    Raises:
+        UserError: a file cannot be written.
+    """
+    test = evaluate(session, data.test)
+    matrix = confusion_matrix(test, data.num_classes)
+    metrics = _metrics(session, test, matrix)
+    _print_report(metrics, test, matrix, data.class_names)
+    files = _draw(data, session, test, matrix)
+    _export(session, session.folder / "saved_model")
+    write_json(session.folder / "metrics.json", metrics)
+    print("Files written:")
+    for file in ["metrics.json", *files, "saved_model/", "checkpoints/"]:
+        print(f"  {session.folder}/{file}")
+    if session.settings.show:
+        plots.show_all()
+    return metrics
+
+
+def _metrics(session: FastSession, test: Evaluation, matrix: np.ndarray) -> dict[str, Any]:
+    last = session.history[-1]
+    return {
+        "model": session.settings.model,
+        "seed": session.settings.seed,
+        "parameters": sum(layer.num_parameters for layer in layers_of(session.graph)),
+        "epochs": last["epoch"],
+        "steps": last["step"],
+        "train_seconds": last["seconds"],
+        "train_accuracy": last["train_accuracy"],
+        "validation_accuracy": last["validation_accuracy"],
+        "test_accuracy": test.accuracy,
+        "test_accuracy_interval": accuracy_interval(test.correct, test.total),
+        "test_correct": test.correct,
+        "test_total": test.total,
+        "confusion_matrix": matrix.tolist(),
+        "history": session.history,
+        "tensorflow": tf.__version__,
+    }
+
+
+def _print_report(
+    metrics: dict[str, Any], test: Evaluation, matrix: np.ndarray, class_names: tuple[str, ...]
+) -> None:
+    low, high = metrics["test_accuracy_interval"]
+    print(accuracy_message(test.correct, test.total), f"- 95% interval {low:.2%} to {high:.2%}")
+    print("Accuracy per class:")
+    for name, share in zip(class_names, accuracy_per_class(matrix), strict=True):
+        print(f"  {name}: {share:.1%}")
+    print("Confusion Matrix: (rows: true class, columns: predicted class)")
+    print(matrix)
+    print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")
+
+
+def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.ndarray) -> list[str]:
+    """Draw every picture of the run and return the file names."""
+    folder, shape, names = session.folder, data.image_shape, data.class_names
+    settings = session.settings
+    show = {"show": settings.show}
+    files = ["images.png", "errors.png", "confusion_matrix.png", "curves.png"]
+    images, labels, predicted = data.test.images, test.labels, test.predicted
+    plots.plot_images(
+        folder / files[0],
+        *(images[:9], shape, labels[:9], predicted[:9], names),
+        title="The first test images, their true class and the class that the net predicts",
+        **show,
+    )
+    wrong = np.flatnonzero(predicted != labels)
+    first = wrong[:9]
+    plots.plot_images(
+        folder / files[1],
+        *(images[first], shape, labels[first], predicted[first], names),
+        title=f"The first {len(first)} of {len(wrong)} errors on {test.total:,} test images",
+        **show,
+    )
+    plots.plot_confusion_matrix(
+        folder / files[2],
+        matrix,
+        names,
+        title=f"Which class is taken for which: {len(wrong)} errors on {test.total:,} test images",
+        **show,
+    )
+    plots.plot_curves(folder / files[3], session.history, **show)
+    followed = [index for index in IMAGES_FOLLOWED if index < test.total]
+    for layer in layers_of(session.graph):
+        weights = session.run(layer.weights.value())
+        if weights.ndim == 4:  # a convolution: [height, width, input channels, filters]
+            channel = min(settings.input_channel, weights.shape[2] - 1)
+            files += [f"{layer.name}_filters.png", f"{layer.name}_outputs.png"]
+            plots.plot_filters(
+                folder / files[-2],
+                weights,
+                channel,
+                title=f"The filters of {layer.name} for input channel {channel}: "
+                "red adds to the output, blue takes from it",
+                **show,
+            )
+            outputs = session.run(layer.output, {session.net.x: images[followed]})
+            plots.plot_layer_outputs(
+                folder / files[-1],
+                images[followed].reshape(-1, *shape),
+                outputs,
+                [f"test image {index}" for index in followed],
+                title=f"What the filters of {layer.name} find in two test images: "
+                "bright where the image has the filter's pattern",
+                **show,
+            )
+        elif len(weights) == data.num_pixels:  # neurons that look straight at the pixels
+            files.append(f"{layer.name}_weights.png")
+            titles = names if weights.shape[1] == len(names) else None
+            plots.plot_weights(folder / files[-1], weights, shape, titles, **show)
+    return files
+
+
+def _export(session: FastSession, folder: Path) -> None:
+    """Write the net as a SavedModel: what a later program needs, and nothing about training.
+
+    Its signature: `images`, uint8 [n, pixels] → `probabilities`, float32 [n, classes].
+    """
+    net = session.net
+    with atomic_folder(folder) as temporary, session.graph.as_default():
+        signature = tf.saved_model.predict_signature_def(
+            inputs={"images": net.x}, outputs={"probabilities": net.y_pred}
+        )
+        builder = tf.saved_model.Builder(str(temporary))
+        builder.add_meta_graph_and_variables(
+            session,
+            [tf.saved_model.tag_constants.SERVING],
+            {tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature},
+            saver=tf.train.Saver(tf.trainable_variables()),
+        )
+        builder.save()

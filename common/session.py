@@ -1,0 +1,110 @@
+"""The Session: a `tf.Session` whose run() is fast, quiet and repeatable."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from typing import Any
+
+from common.files import lock_folder, require_writable_folder
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import config_pb2
+
+# Deprecation notes are for programmers, not for the reader of a run.
+tf.logging.set_verbosity(tf.logging.ERROR)
+
+
+class FastSession(tf.Session):
+    """A `tf.Session` that prepares each pair of fetches and feeds once.
+
+    A plain `run` spends more time on looking up what is fetched and fed than softmax regression
+    spends on a whole training step: 325 µs a step against 106 µs. TensorFlow can prepare a call
+    once and repeat it (`_make_callable_from_options`, which its own Keras backend used). `run`
+    keeps one such call for each combination that it meets and falls back on the plain one for
+    what these calls cannot do.
+
+    Attributes:
+        net: what `build_graph` returned.
+        settings: the run's settings.
+        folder: the output directory, which no other run may use until this session is closed.
+        history: one dict for each line of the learning curve.
+    """
+
+    def __init__(self, net: Namespace, settings: Namespace) -> None:
+        config = tf.ConfigProto()
+        config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
+        super().__init__(graph=net.graph, config=config)
+        self.net = net
+        self.settings = settings
+        self.folder = require_writable_folder(settings.output_dir)
+        self._lock = lock_folder(self.folder)
+        self.history: list[dict[str, float]] = []
+        self._prepared: dict[Any, tuple[Callable, list[np.dtype], list[int | None]]] = {}
+
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: dict[tf.Tensor, Any] | None = None,
+        options: Any = None,
+        run_metadata: Any = None,
+    ) -> Any:
+        """Do what `tf.Session.run` does, faster.
+
+        Args and results are those of `tf.Session.run`.
+        """
+        feeds = feed_dict or {}
+        single = not isinstance(fetches, (list, tuple))
+        wanted = (fetches,) if single else tuple(fetches)
+        if options or run_metadata or not all(map(_is_node, (*wanted, *feeds))):
+            return super().run(fetches, feed_dict, options, run_metadata)
+        key = (wanted, tuple(feeds))
+        if key not in self._prepared:
+            self._prepared[key] = self._prepare(wanted, feeds)
+        call, dtypes, places = self._prepared[key]
+        values = call(*[np.asarray(v, t) for v, t in zip(feeds.values(), dtypes, strict=True)])
+        results = [None if place is None else values[place] for place in places]
+        return results[0] if single else results
+
+    def close(self) -> None:
+        """Free what the session holds, as `tf.Session.close` does, and the output directory."""
+        super().close()
+        self._lock.close()
+
+    def _prepare(
+        self, wanted: tuple, feeds: dict[tf.Tensor, Any]
+    ) -> tuple[Callable, list[np.dtype], list[int | None]]:
+        options = config_pb2.CallableOptions()
+        options.feed.extend(tensor.name for tensor in feeds)
+        tensors = [node for node in wanted if isinstance(node, tf.Tensor)]
+        options.fetch.extend(tensor.name for tensor in tensors)
+        options.target.extend(node.name for node in wanted if isinstance(node, tf.Operation))
+        # Run the operations in this thread: handing each of them to another one takes longer than
+        # the operation. The large ones still spread over all cores by themselves.
+        options.run_options.inter_op_thread_pool = -1
+        place = iter(range(len(tensors)))
+        places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]
+        dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
+        return self._make_callable_from_options(options), dtypes, places
+
+
+def _is_node(node: Any) -> bool:
+    return isinstance(node, (tf.Tensor, tf.Operation))
+
+
+def new_session(net: Namespace, settings: Namespace) -> FastSession:
+    """Open a session on the net's graph and give every variable its initial value.
+
+    Args:
+        net: what `build_graph` returned; `net.graph` is the graph.
+        settings: the run's settings, kept as `session.settings`.
+
+    Returns:
+        the session, to be used in a `with` statement, which also closes it.
+    """
+    with net.graph.as_default():
+        initialize = tf.global_variables_initializer()
+    session = FastSession(net, settings)
+    session.run(initialize)
+    return session

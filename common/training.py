@@ -1,0 +1,192 @@
+"""Steps → a trained net: what surrounds the loop.
+
+`mini_batches` is the loop's other half. Between two batches it shows progress, adds to the
+learning curve, writes checkpoints and listens for Ctrl-C, so that the loop itself can stay two
+lines long.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from common import UserError
+from common.checkpoints import Checkpoints
+from common.data import DataSets, mini_batch_indices, steps_per_epoch
+from common.evaluation import accuracy_message, evaluate
+from common.layers import describe
+from common.session import FastSession
+
+import numpy as np
+from tqdm import tqdm
+
+# A bar for the epoch under way: gone when it ends, silent when the output is not a terminal.
+BAR = {"unit": "step", "leave": False, "disable": None, "dynamic_ncols": True}
+
+
+class TrainingInterruptedError(UserError):
+    """Ctrl-C, or SIGTERM, after the checkpoint was written."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + signal_number
+
+
+def num_training_steps(settings: Namespace, num_examples: int) -> int:
+    """Return how many steps `--iterations` or `--epochs` ask for with so many examples."""
+    return settings.iterations or settings.epochs * steps_per_epoch(
+        num_examples, settings.batch_size
+    )
+
+
+def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the mini-batch of every training step that is still to be done.
+
+    Between two batches, so while the body of the caller's loop is not running: a progress bar;
+    at the end of each epoch a line of the learning curve and a checkpoint; on Ctrl-C or SIGTERM a
+    checkpoint and the end.
+
+    Args:
+        data: the three splits.
+        session: an open session with fresh variables. With `settings.resume` they are replaced by
+            those of the newest checkpoint, and the steps it has done are left out.
+
+    Yields:
+        uint8 images [batch, pixels] and int32 labels [batch]; the last batch of an epoch may be
+        shorter.
+
+    Raises:
+        UserError: a checkpoint cannot be written or read, or the loss is no longer a number.
+        TrainingInterruptedError: see above; carries the exit status.
+    """
+    settings, train = session.settings, data.train
+    epoch_length = steps_per_epoch(len(train), settings.batch_size)
+    num_steps = num_training_steps(settings, len(train))
+    print(data.describe())
+    print(f"Network:\n{describe(session.graph)}")
+    checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
+    first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
+    if first >= num_steps:
+        print(f"This run is finished: all {num_steps} steps are done. Give more --epochs to go on.")
+        return
+    clock = _Clock(seconds)
+    print(f"{'epoch':>5}{'loss':>10}{'training':>12}{'validation':>12}{'seconds':>10}")
+    for row in session.history:
+        print(_history_line(row))
+    if first == 0 and 0 in settings.evaluate_at:
+        _print_stage(data, session, 0)
+    with _stop_requests() as stop_requests, tqdm(**BAR) as bar:
+        for step in range(first, num_steps):
+            if step % epoch_length == 0 or step == first:
+                bar.reset(min(epoch_length, num_steps - step + step % epoch_length))
+                bar.update(step % epoch_length)
+            indices = mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
+            yield train.images[indices], train.labels[indices]
+            done = step + 1
+            bar.update()
+            end_of_epoch = done % epoch_length == 0 or done == num_steps
+            if end_of_epoch:
+                row = _history_row(data, session, done, done / epoch_length, clock)
+                session.history.append(row)
+                tqdm.write(_history_line(row))
+                _require_finite(row)
+            if done in settings.evaluate_at:
+                with clock.paused():
+                    _print_stage(data, session, done)
+            if end_of_epoch or stop_requests:
+                checkpoints.save(done, clock.seconds)
+            if stop_requests and done < num_steps:
+                bar.close()
+                raise TrainingInterruptedError(
+                    f"interrupted after step {done} of {num_steps}; the checkpoint is written. "
+                    f"Continue with: {settings.command} --resume",
+                    stop_requests[0],
+                )
+
+
+def _history_row(
+    data: DataSets, session: FastSession, step: int, epoch: float, clock: _Clock
+) -> dict[str, float]:
+    """Measure the net on the validation split and on as many training examples.
+
+    The same training examples each time, so that the line is no noisier than the validation line:
+    the accuracy on the mini-batch just trained on would jump by a percent for each of its images.
+    """
+    training = evaluate(session, data.train.first(len(data.validation)))
+    validation = evaluate(session, data.validation)
+    return {
+        "step": step,
+        "epoch": epoch,
+        "train_loss": training.loss,
+        "train_accuracy": training.accuracy,
+        "validation_loss": validation.loss,
+        "validation_accuracy": validation.accuracy,
+        "seconds": clock.seconds,
+    }
+
+
+def _history_line(row: dict[str, float]) -> str:
+    return (
+        f"{row['epoch']:>5.3g}{row['train_loss']:>10.4f}{row['train_accuracy']:>12.2%}"
+        f"{row['validation_accuracy']:>12.2%}{row['seconds']:>10.1f}"
+    )
+
+
+def _require_finite(row: dict[str, float]) -> None:
+    if not math.isfinite(row["train_loss"]):
+        raise UserError(
+            f"the loss is no longer a finite number after step {row['step']}: the weights grew "
+            "without bound. Try a lower --learning-rate."
+        )
+
+
+def _print_stage(data: DataSets, session: FastSession, step: int) -> None:
+    """Say how good the net is at this stage. For the record only: it steers nothing."""
+    test = evaluate(session, data.test)
+    message = accuracy_message(test.correct, test.total)
+    tqdm.write(f"After {step} step{'s' * (step != 1)}: {message}")
+
+
+class _Clock:
+    """Seconds spent on training, those before an interruption included."""
+
+    def __init__(self, seconds_before: float) -> None:
+        self._start = time.perf_counter() - seconds_before
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        before = self.seconds
+        yield
+        self._start = time.perf_counter() - before
+
+
+@contextmanager
+def _stop_requests() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list, so that the step under way can finish.
+
+    A second Ctrl-C does not wait: it interrupts as it always does.
+    """
+    requests: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        requests.append(number)
+        signal.signal(number, before[number])
+
+    before = {}
+    # Python lets only the main thread listen.
+    if threading.current_thread() is threading.main_thread():
+        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,51 @@
+"""Small IDX files for the tests, written from the format's description, not by the reader."""
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+
+TYPE_BYTES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+TRAIN_IMAGES, TRAIN_LABELS = "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"
+TEST_IMAGES, TEST_LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+
+
+def idx_header(type_byte, shape, num_dimensions=None):
+    """The header as bytes; `num_dimensions` may lie."""
+    count = len(shape) if num_dimensions is None else num_dimensions
+    return struct.pack(f">BBBB{len(shape)}I", 0, 0, type_byte, count, *shape)
+
+
+def idx_bytes(array):
+    """An uncompressed IDX file with the values of `array`."""
+    array = np.asarray(array)
+    big_endian = array.astype(array.dtype.newbyteorder(">"))
+    return idx_header(TYPE_BYTES[array.dtype.str[1:]], array.shape) + big_endian.tobytes()
+
+
+def write_idx(path, array):
+    """Write `array` to `path`, gzipped if the name ends in .gz."""
+    content = idx_bytes(array)
+    path = Path(path)
+    path.write_bytes(gzip.compress(content, 1, mtime=0) if path.suffix == ".gz" else content)
+    return path
+
+
+def write_data_set(
+    folder, num_train=60, num_test=20, image_shape=(28, 28), num_classes=10, suffix=".gz", seed=0
+):
+    """Write the four files of a small data set: random images, every class present."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(seed)
+    for images_name, labels_name, count in (
+        (TRAIN_IMAGES, TRAIN_LABELS, num_train),
+        (TEST_IMAGES, TEST_LABELS, num_test),
+    ):
+        labels = random.permutation(np.arange(count) % num_classes).astype(np.uint8)
+        images = random.integers(0, 256, (count, *image_shape), dtype=np.uint8)
+        write_idx(folder / images_name.replace(".gz", suffix), images)
+        write_idx(folder / labels_name.replace(".gz", suffix), labels)
+    return folder
