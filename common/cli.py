@@ -37,6 +37,8 @@ _seed = _number(int, 0, 2**31 - 1, "a whole number from 0 to 2147483647")
 _rate = _number(float, 5e-324, sys.float_info.max, "a number above 0")
 _share = _number(float, 0, math.nextafter(1, 0), "a number from 0 up to, but not including, 1")
 
+METAVARS = {Path: "DIR", _rate: "RATE", _share: "SHARE"}
+
 # Flags that every script has. A default of None here is shown in the help text itself.
 SHARED = {
     "learning_rate": {"type": _rate, "help": "how far each step goes; the schedule's peak"},
@@ -113,7 +115,7 @@ def parse_settings(
             if defaults[name] not in (None, ()):
                 options["help"] += " (default: %(default)s)"
             if "choices" not in flag:
-                options.setdefault("metavar", "DIR" if flag["type"] is Path else "N")
+                options.setdefault("metavar", METAVARS.get(flag["type"], "N"))
         parser.add_argument(f"--{name.replace('_', '-')}", **options)
     settings = parser.parse_args(argv)
     if settings.iterations is None and settings.epochs is None:

@@ -68,6 +68,8 @@ class DataError(UserError):
 class TrainSizeError(DataError, UsageError):
     """More training examples were asked for than there are, or fewer than one: wrong usage."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True, eq=False)  # eq would compare whole arrays
 class Split:
@@ -388,7 +390,8 @@ def fetch(name: str, folder: Path | str, mirrors: Iterable[str] = MIRRORS) -> Pa
             problems.append(f"{mirror}{name} {' '.join(words.split())[:300]}")
         else:
             return target
-    missing = [other for other in CHECKSUMS if not target.with_name(other).exists()]
+    present = {path.name for path in target.parent.glob("*")}
+    missing = [other for other in CHECKSUMS if other not in present]
     raise DataError(
         f"cannot download {name}: {'; '.join(problems) or 'no mirror is known'}. Connect to the "
         f"internet and run again, or place {', '.join(missing)} in {target.parent} yourself."
@@ -440,7 +443,8 @@ class _HttpsStaysHttps(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Refuse a new URL that leaves https, ask the ordinary handler about all others."""
         if urlsplit(newurl).scheme not in ("https", req.type):
-            raise urllib.error.URLError(f"a redirect to {newurl}, which is not https, is refused")
+            reason = f"{msg}, a redirect to {newurl} that is refused because it is not https"
+            raise urllib.error.HTTPError(req.full_url, code, reason, headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -94,10 +94,10 @@ def plot_confusion_matrix(
             slant = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
         axes.set_xticks(range(classes), names, size=size, **slant)
         axes.set_yticks(range(classes), names, size=size)
-        axes.set_xticks(np.arange(classes + 1) - 0.5, minor=True)  # white lines between the cells
-        axes.set_yticks(np.arange(classes + 1) - 0.5, minor=True)
-        axes.grid(which="minor", color="white", linewidth=1)
-        axes.tick_params(which="both", length=0)
+        axes.tick_params(length=0)
+        edges = np.arange(classes + 1) - 0.5
+        axes.hlines(edges, edges[0], edges[-1], color="white")
+        axes.vlines(edges, edges[0], edges[-1], color="white")
         axes.spines[:].set_visible(False)
         for (row, column), count in np.ndenumerate(matrix if classes <= 20 else matrix[:0]):
             ink = "white" if row != column and count > 0.7 * most else "black" if count else GREY
@@ -151,10 +151,13 @@ def plot_weights(
     """Draw the weights from the pixels to each of the first 40 units, an image per unit.
 
     `weights` are floats `[height * width, units]`, `image_shape` is `(height, width)`, and
-    `titles` are the captions of the units, for example the class names.
+    `titles` are the captions of the units, for example the class names. When there are more
+    than 40 units, the title says so.
     """
     units = np.asarray(weights, np.float32).T[:40].reshape(-1, *image_shape)
     captions = [_name(unit, titles) for unit in range(len(units))]
+    if len(units) < np.shape(weights)[1]:
+        title += f" (the first {len(units)} of {np.shape(weights)[1]} units)"
     _draw_weights(path, units, _largest(units), captions, title, show)
 
 

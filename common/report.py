@@ -152,18 +152,18 @@ def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.nda
 def _export(session: FastSession, folder: Path) -> None:
     """Write the net as a SavedModel: what a later program needs, and nothing about training.
 
-    Its signature: `images`, uint8 [n, pixels] → `probabilities`, float32 [n, classes].
+    Its signature: `images`, uint8 [n, pixels] → `probabilities`, float32 [n, classes]. The weights
+    are constants of its graph, so no program can load it without them.
     """
     net = session.net
-    with atomic_folder(folder) as temporary, session.graph.as_default():
-        signature = tf.saved_model.predict_signature_def(
-            inputs={"images": net.x}, outputs={"probabilities": net.y_pred}
+    frozen = tf.graph_util.convert_variables_to_constants(
+        session, session.graph.as_graph_def(), [net.y_pred.op.name]
+    )
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as frozen_session:
+        x, y_pred = tf.import_graph_def(
+            frozen, return_elements=[net.x.name, net.y_pred.name], name=""
         )
-        builder = tf.saved_model.Builder(str(temporary))
-        builder.add_meta_graph_and_variables(
-            session,
-            [tf.saved_model.tag_constants.SERVING],
-            {tf.saved_model.signature_constants.DEFAULT_SERVING_SIGNATURE_DEF_KEY: signature},
-            saver=tf.train.Saver(tf.trainable_variables()),
-        )
-        builder.save()
+        with atomic_folder(folder) as temporary:
+            tf.saved_model.simple_save(
+                frozen_session, str(temporary), {"images": x}, {"probabilities": y_pred}
+            )

@@ -57,7 +57,7 @@ class FastSession(tf.Session):
         feeds = feed_dict or {}
         single = not isinstance(fetches, (list, tuple))
         wanted = (fetches,) if single else tuple(fetches)
-        if options or run_metadata or not all(map(_is_node, (*wanted, *feeds))):
+        if options or run_metadata or not self._can_prepare(wanted, feeds):
             return super().run(fetches, feed_dict, options, run_metadata)
         key = (wanted, tuple(feeds))
         if key not in self._prepared:
@@ -65,7 +65,13 @@ class FastSession(tf.Session):
         call, dtypes, places = self._prepared[key]
         values = call(*[np.asarray(v, t) for v, t in zip(feeds.values(), dtypes, strict=True)])
         results = [None if place is None else values[place] for place in places]
-        return results[0] if single else results
+        return results[0] if single else type(fetches)(results)
+
+    def _can_prepare(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> bool:
+        if self._closed or not wanted:
+            return False
+        nodes = all(isinstance(node, (tf.Tensor, tf.Operation)) for node in (*wanted, *feeds))
+        return nodes and not any(node in feeds for node in wanted)
 
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does, and the output directory."""
@@ -87,10 +93,6 @@ class FastSession(tf.Session):
         places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]
         dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
         return self._make_callable_from_options(options), dtypes, places
-
-
-def _is_node(node: Any) -> bool:
-    return isinstance(node, (tf.Tensor, tf.Operation))
 
 
 def new_session(net: Namespace, settings: Namespace) -> FastSession:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from argparse import Namespace
@@ -93,7 +94,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
             if end_of_epoch:
                 row = _history_row(data, session, done, done / epoch_length, clock)
                 session.history.append(row)
-                tqdm.write(_history_line(row))
+                _say(_history_line(row))
                 _require_finite(row)
             if done in settings.evaluate_at:
                 with clock.paused():
@@ -137,6 +138,12 @@ def _history_line(row: dict[str, float]) -> str:
     )
 
 
+def _say(line: str) -> None:
+    """Print above the progress bar, and at once: who reads a log file wants to see it grow."""
+    tqdm.write(line)
+    sys.stdout.flush()
+
+
 def _require_finite(row: dict[str, float]) -> None:
     if not math.isfinite(row["train_loss"]):
         raise UserError(
@@ -149,7 +156,7 @@ def _print_stage(data: DataSets, session: FastSession, step: int) -> None:
     """Say how good the net is at this stage. For the record only: it steers nothing."""
     test = evaluate(session, data.test)
     message = accuracy_message(test.correct, test.total)
-    tqdm.write(f"After {step} step{'s' * (step != 1)}: {message}")
+    _say(f"After {step} step{'s' * (step != 1)}: {message}")
 
 
 class _Clock:

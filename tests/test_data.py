@@ -125,7 +125,7 @@ def test_sizes_and_checksums_in_the_readme_are_those_of_the_files():
         assert checksum in text
 
 
-@pytest.mark.parametrize("train_size", [1, 1_000, 55_000])
+@pytest.mark.parametrize("train_size", [1_000, 55_000])
 def test_train_size_takes_the_first_examples_and_leaves_the_other_splits(mnist, train_size):
     small = load_data(train_size=train_size)
     assert np.array_equal(small.train.images, mnist.train.images[:train_size])
@@ -133,10 +133,12 @@ def test_train_size_takes_the_first_examples_and_leaves_the_other_splits(mnist, 
     assert (len(small.validation), len(small.test)) == (5_000, 10_000)
 
 
-@pytest.mark.parametrize("train_size", [55_001, 0, -1])
-def test_train_size_out_of_range_says_how_many_there_are(train_size):
-    with pytest.raises(TrainSizeError, match=r"from 1 to 55,000, not .*5,000 for validation"):
-        load_data(train_size=train_size)
+@pytest.mark.parametrize("train_size", [5_501, 0, -1])
+def test_train_size_out_of_range_says_how_many_there_are(tmp_path, train_size):
+    write_data_set(tmp_path, num_train=6_000, image_shape=(1, 1))
+    assert len(load_data(tmp_path, train_size=5_500).train) == 5_500
+    with pytest.raises(TrainSizeError, match=r"from 1 to 5,500, not .* 500 for validation"):
+        load_data(tmp_path, train_size)
     assert TrainSizeError.exit_status == 2  # wrong usage; all other errors here are 1
     assert DataError.exit_status == 1
 
@@ -424,10 +426,27 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
         read_idx(path)
 
 
+@contextmanager
+def no_longer_than(seconds):
+    """Fail if the block hangs."""
+
+    def give_up(*_):
+        raise AssertionError(f"not done after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def read_hostile(path, content, limit=4 * MEGABYTE):
-    """Read bytes as a file: "array" or "refused", any other exception or much memory is a bug."""
+    """Read bytes as a file: "array" or "refused"; another exception, a hang, much memory: a bug."""
+    path.unlink(missing_ok=True)  # some file systems wait for the disk if a file is written over
     path.write_bytes(content)
-    with memory_below(limit):
+    with no_longer_than(10), memory_below(limit):
         try:
             return "array" if isinstance(read_idx(path), np.ndarray) else "neither"
         except DataError:
@@ -524,7 +543,6 @@ def test_100_000_hostile_files_give_an_array_or_a_sentence(tmp_path):
     @settings(deadline=None, max_examples=20_000, database=None, derandomize=True)
     @given(hostile_contents)
     def try_one(content):
-        signal.alarm(10)  # kills the test run: a hang must not pass
         results[read_hostile(path, content)] += 1
 
     try_one()
@@ -535,17 +553,14 @@ def test_100_000_hostile_files_give_an_array_or_a_sentence(tmp_path):
         ("dangling", lambda path: path.symlink_to(path.with_name("nowhere"))),
         ("device", lambda path: path.symlink_to("/dev/zero")),
     ):
-        signal.alarm(10)
         make(tmp_path / name)
-        with pytest.raises(DataError):
+        with no_longer_than(10), pytest.raises(DataError):
             read_idx(tmp_path / name)
         results["refused"] += 1
     seed = 0
     while (tried := results.total()) < 100_000:
-        signal.alarm(10 * 60)
         results += try_mutations(path, min(1_000, 100_000 - tried), seed)
         seed += 1
-    signal.alarm(0)
     print(dict(results))
     assert results["array"] + results["refused"] == 100_000
 
@@ -696,8 +711,6 @@ def serving(certificate=None):
 @pytest.fixture
 def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(data, "STALL_SECONDS", 0.3)
-    monkeypatch.setattr(data, "MAX_DOWNLOAD_SECONDS", 1.0)
     with serving() as server:
         yield server
 
@@ -717,21 +730,27 @@ MISBEHAVIOURS = {
     "wrong": "is not the file of MNIST: its SHA-256 is [0-9a-f]{64}, not ff7bcfd4",
     "trailing": "is damaged: its gzip data",
     "endless": "sends more than 16,777,216 bytes",
-    "endless-gzip": "sends more than 16,777,216 bytes|takes more than 1 seconds",
-    "drops": "takes more than 1 seconds",
+    "endless-gzip": "sends more than 16,777,216 bytes|takes more than 0.5 seconds",
+    "drops": "takes more than 0.5 seconds",
     "silent": r"cannot be read \(timed out\)",
     "stalled": r"cannot be read \(timed out\)",
     "hang-up": "cannot be read .*closed connection without response",
     "no-http": "cannot be read .*220 mail.example.org",
     "redirect-in-a-circle": "answers 302 .*infinite loop",
-    "redirect-to-ftp": "redirect to ftp://.*, which is not https, is refused",
-    "redirect-to-disk": "answers 302|which is not https, is refused",
+    "redirect-to-ftp": "answers 302 Found, a redirect to ftp:.* because it is not https",
+    "redirect-to-disk": "answers 302 .* not allowed",
     "redirect-to-nonsense": "cannot be read",
 }
 
 
 @pytest.mark.parametrize("behaviour", MISBEHAVIOURS)
-def test_a_bad_mirror_is_passed_over_and_nothing_of_it_kept(server, tmp_path, behaviour):
+def test_a_bad_mirror_is_passed_over_and_nothing_of_it_kept(
+    server, tmp_path, monkeypatch, behaviour
+):
+    if behaviour in ("silent", "stalled"):
+        monkeypatch.setattr(data, "STALL_SECONDS", 0.5)
+    if behaviour in ("drops", "endless-gzip"):
+        monkeypatch.setattr(data, "MAX_DOWNLOAD_SECONDS", 0.5)
     folder = tmp_path / "new" / "folder"
     bad, good = f"{server.url}/{behaviour}/", f"{server.url}/good/"
     with pytest.raises(DataError, match=MISBEHAVIOURS[behaviour]) as error:
@@ -741,10 +760,9 @@ def test_a_bad_mirror_is_passed_over_and_nothing_of_it_kept(server, tmp_path, be
     assert f"place {', '.join(data.CHECKSUMS)} in {folder} yourself" in message
     assert list(folder.iterdir()) == []
 
-    if behaviour not in ("drops", "endless-gzip"):  # they take a second
-        assert fetch(TEST_LABELS, folder, [bad, good]) == folder / TEST_LABELS
-        assert [path.name for path in folder.iterdir()] == [TEST_LABELS]
-        assert (folder / TEST_LABELS).read_bytes() == GOOD_BYTES
+    assert fetch(TEST_LABELS, folder, [bad, good]) == folder / TEST_LABELS
+    assert [path.name for path in folder.iterdir()] == [TEST_LABELS]
+    assert (folder / TEST_LABELS).read_bytes() == GOOD_BYTES
 
 
 @pytest.mark.parametrize("behaviour", ["good", "without-length", "redirect"])
@@ -819,7 +837,7 @@ def test_a_redirect_from_https_stays_on_https(server, certificate, tmp_path, mon
         with pytest.raises(DataError, match="certificate verify failed"):
             fetch(TEST_LABELS, tmp_path, [f"{secure.url}/good/"])
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        with pytest.raises(DataError, match=r"redirect to http://127\.0.* is refused"):
+        with pytest.raises(DataError, match=r"redirect to http://127\.0.* that is refused"):
             fetch(TEST_LABELS, tmp_path, [f"{secure.url}/redirect-to-plain-http/"])
         assert list(tmp_path.iterdir()) == []
         assert fetch(TEST_LABELS, tmp_path, [f"{secure.url}/redirect/"]).exists()
@@ -842,7 +860,7 @@ def test_which_redirects_are_followed(old, new, is_followed):
     if is_followed:
         assert data._HttpsStaysHttps().redirect_request(*arguments).full_url == new
     else:
-        with pytest.raises(urllib.error.URLError, match="refused"):
+        with pytest.raises(urllib.error.HTTPError, match="refused"):
             data._HttpsStaysHttps().redirect_request(*arguments)
 
 
@@ -905,7 +923,6 @@ def test_what_is_missing_from_the_default_folder_is_downloaded(
 
 def test_a_whole_missing_folder_is_downloaded(default_folder, server, monkeypatch):
     monkeypatch.setattr(data, "MIRRORS", (f"{server.url}/good/",))
-    monkeypatch.setattr(data, "MAX_DOWNLOAD_SECONDS", 60.0)
     shutil.rmtree(default_folder)
     assert len(load_data(default_folder).validation) == 5_000
 

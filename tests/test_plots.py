@@ -4,11 +4,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from common import UserError, plots
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.image import imread
 
 RANDOM = np.random.default_rng(0)
@@ -137,10 +141,9 @@ def test_a_few_errors_stand_out_against_hundreds_right(draw):
 
 
 def test_confusion_matrix_counts_and_colours_follow_the_numbers(draw):
-    eight, nine = (draw(plots.plot_confusion_matrix, confusion(10, n)) for n in (8, 9))
-    assert np.any(eight != nine)
-    perfect = draw(plots.plot_confusion_matrix, confusion(10, 0))
-    assert not colour_is_in(perfect[:, :700], [102, 37, 6])
+    none, eight, nine = (draw(plots.plot_confusion_matrix, confusion(3, n)) for n in (0, 8, 9))
+    assert np.any(eight[:, :700] != nine[:, :700])
+    assert not colour_is_in(none[:, :700], [102, 37, 6])
 
 
 def test_confusion_matrix_of_three_classes_with_long_names(draw):
@@ -156,50 +159,50 @@ def test_confusion_matrix_of_any_size(draw, classes):
     draw(plots.plot_confusion_matrix, matrix)
 
 
-@pytest.mark.parametrize("points", [1, 2, 8])
+@pytest.mark.parametrize("points", [1, 8])
 def test_curves_of_any_length(draw, points):
     pixels = draw(plots.plot_curves, HISTORY[:points])
     for half in (pixels[:, :429], pixels[:, 429:]):  # loss on the left, accuracy on the right
         assert colour_is_in(half, [0, 114, 178]), "training is missing"
         assert colour_is_in(half, [213, 94, 0]), "validation is missing"
-    assert np.all(pixels[30:, 420] == 255), "the two plots touch"
+    assert np.any(np.all(pixels[40:, 380:480] == 255, axis=(0, 2))), "the two plots touch"
 
 
 def test_no_curves_before_the_first_epoch(draw):
     assert len(draw(plots.plot_curves, [])) == 164
 
 
-def test_each_number_of_the_history_is_drawn(draw):
-    before = draw(plots.plot_curves, HISTORY)
-    for key in HISTORY[0]:
-        changed = [dict(row) for row in HISTORY]
-        changed[3][key] *= 0.9
-        assert np.any(draw(plots.plot_curves, changed) != before), key
+@pytest.mark.parametrize("kind", ["train", "validation"])
+def test_each_number_of_the_history_is_drawn(draw, kind):
+    changed = [dict(row) for row in HISTORY[:2]]
+    changed[0][f"{kind}_loss"] *= 0.9
+    changed[0][f"{kind}_accuracy"] *= 0.9
+    different = np.any(draw(plots.plot_curves, changed) != draw(plots.plot_curves, HISTORY[:2]), 2)
+    assert different[:, :429].any()
+    assert different[:, 429:].any()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
+@pytest.mark.parametrize("value", [float("nan"), None])
 def test_curves_of_a_training_that_diverged(draw, value):
     draw(plots.plot_curves, [*HISTORY, HISTORY[-1] | {"epoch": 9.0, "train_loss": value}])
 
 
-@pytest.mark.parametrize(("units", "drawn"), [(1, 1), (3, 3), (10, 10), (40, 40), (512, 40)])
+@pytest.mark.parametrize(("units", "drawn"), [(1, 1), (10, 10), (512, 40)])
 def test_weights_of_the_first_forty_units(draw, units, drawn):
     pixels = draw(plots.plot_weights, RANDOM.normal(size=(784, units)), (28, 28))
     assert frames(pixels) == drawn
 
 
-def test_weights_are_red_above_zero_and_blue_below(draw):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_are_red_above_zero_and_blue_below(draw, sign):
     weights = np.zeros((20 * 40, 10), np.float32)
-    empty = draw(plots.plot_weights, weights, (20, 40))[:, :720].astype(int)
-    for sign in (1, -1):
-        weights[:, 0] = sign  # unit 0 stands in the upper left corner
-        pixels = draw(plots.plot_weights, weights, (20, 40))[:, :720].astype(int)
-        red_above_blue = np.median((pixels - empty)[75:95, 50:150, 0] - pixels[75:95, 50:150, 2])
-        changed = np.argwhere(np.any(np.abs(pixels - empty) > 20, axis=2))
-        assert changed[:, 1].max() < 170, "only unit 0 may change"
-        red, _, blue = np.median(pixels[75:95, 50:150], axis=(0, 1))
-        assert (red > blue) == (sign > 0)
-        assert red_above_blue != 0
+    weights[:, 0] = sign  # unit 0 stands in the upper left corner
+    pixels = draw(plots.plot_weights, weights, (20, 40))[:, :720].astype(int)
+    coloured = np.argwhere(np.abs(pixels[..., 0] - pixels[..., 2]) > 50)
+    assert coloured[:, 1].max() < 170, "only unit 0 has weights"
+    assert len(coloured) == 20 * 40 * 3**2, "each weight is a square of three by three pixels"
+    red, _, blue = pixels[tuple(coloured[0])]
+    assert np.sign(red - blue) == sign
 
 
 def test_an_outlier_does_not_pale_the_rest(draw):
@@ -215,7 +218,7 @@ def test_weights_without_a_scale(draw, value):
     assert frames(draw(plots.plot_weights, np.full((784, 10), value), (28, 28), LONG_NAMES * 4))
 
 
-@pytest.mark.parametrize("filters", [1, 7, 16, 36])
+@pytest.mark.parametrize("filters", [1, 7, 36])
 def test_any_number_of_filters(draw, filters):
     weights = RANDOM.normal(0, 0.05, (5, 5, 2, filters)).astype(np.float32)
     first = draw(plots.plot_filters, weights)
@@ -225,7 +228,7 @@ def test_any_number_of_filters(draw, filters):
     assert np.any(second != first)
 
 
-@pytest.mark.parametrize("shape", [(3, 7), (1, 1), (11, 2)])
+@pytest.mark.parametrize("shape", [(3, 7), (1, 1)])
 def test_filters_that_are_not_square(draw, shape):
     draw(plots.plot_filters, RANDOM.normal(size=(*shape, 1, 6)))
 
@@ -293,71 +296,90 @@ def test_a_full_disk_leaves_the_old_picture(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def in_a_new_process(code, folder, **variables):
-    """Run `code` with no display; return the finished process."""
-    repository = Path(__file__).parent.parent
-    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    environment.pop("MPLBACKEND", None)
-    environment |= {"PYTHONPATH": os.pathsep.join([str(repository), str(folder)])} | variables
-    command = [sys.executable, "-c", "from common import plots\n" + code]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-
-
-def test_importing_is_free_and_drawing_needs_no_display(tmp_path):
+def test_a_new_process_without_a_display(tmp_path):
     code = """
 import sys
-assert not [m for m in sys.modules if m.startswith(("matplotlib", "PIL", "tensorflow"))]
+from common import plots
+print([name for name in ("matplotlib", "PIL") if name in sys.modules])
 plots.plot_curves("curves.png", [])
-assert not [m for m in sys.modules if m.startswith(("matplotlib.pyplot", "tensorflow", "tkinter"))]
+print([name for name in ("matplotlib.pyplot", "tkinter") if name in sys.modules])
+if sys.platform == "linux":  # elsewhere there is always a display
+    import matplotlib
+    matplotlib.rcParams["backend"] = "TkAgg"
+    plots.plot_curves("shown.png", [], show=True)
+    plots.show_all()
 """
-    done = in_a_new_process(code, tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert [file.name for file in tmp_path.iterdir()] == ["curves.png"]
-
-
-@pytest.mark.parametrize("backend", ["", "TkAgg", "module://not_installed_here.backend"])
-def test_windows_without_a_display(tmp_path, backend):
-    if sys.platform in ("win32", "darwin"):
-        pytest.skip("there is always a display on this system")
-    code = "plots.plot_curves('curves.png', [], show=True)\nplots.show_all()"
-    done = in_a_new_process(code, tmp_path, **({"MPLBACKEND": backend} if backend else {}))
-    assert done.returncode == 1
-    assert done.stderr.startswith("Error: cannot open windows: ")
-    assert done.stderr.count("\n") == 1
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment["PYTHONPATH"] = str(Path(__file__).parent.parent)
+    # Terminals inside notebooks set this, and Matplotlib's own answer is a traceback.
+    environment["MPLBACKEND"] = "module://not_installed_here.backend"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == "[]\n[]\n", done.stderr
+    written = {"curves.png"}
+    if sys.platform == "linux":
+        written.add("shown.png")
+        assert done.returncode == 1
+        assert done.stderr.startswith("Error: cannot open windows: ")
+        assert done.stderr.count("\n") == 1
+    else:
+        assert (done.returncode, done.stderr) == (0, "")
+    assert {file.name for file in tmp_path.iterdir()} == written
     assert imread(tmp_path / "curves.png").shape[:2] == (164, plots.WIDTH)
 
 
-def test_show_opens_one_window_for_each_kept_picture(tmp_path):
-    (tmp_path / "screen.py").write_text(
-        """
-from matplotlib.backend_bases import FigureManagerBase
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-class FigureManager(FigureManagerBase):
-    def show(self):
-        print("window", self.canvas.figure.get_suptitle())
-class FigureCanvas(FigureCanvasAgg):
-    manager_class = FigureManager
-"""
-    )
-    code = """
-plots.require_display()
-plots.plot_curves("a.png", [], "one", show=True)
-plots.plot_curves("b.png", [], "two")
-plots.plot_curves("c.png", [], "three", show=True)
-plots.show_all()
-plots.show_all()
-"""
-    done = in_a_new_process(code, tmp_path, MPLBACKEND="module://screen")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "window one\nwindow three\n"
-    assert all((tmp_path / f"{name}.png").exists() for name in "abc")
+@pytest.fixture
+def windows(monkeypatch):
+    """Make Matplotlib believe in a screen; return the titles of the windows that it opens."""
+    opened = []
 
+    class Manager(FigureManagerBase):
+        def show(self):
+            opened.append(self.canvas.figure.get_suptitle())
 
-def test_a_shown_picture_is_the_same_file(tmp_path):
-    import matplotlib.pyplot as plt
+    class Canvas(FigureCanvasAgg):
+        manager_class = Manager
 
-    for name, show in ("kept.png", True), ("closed.png", False):
-        plots.plot_confusion_matrix(tmp_path / name, confusion(10), show=show)
-    assert len(plt.get_fignums()) == 1
+    screen = ModuleType("a_screen")
+    screen.FigureCanvas, screen.FigureManager = Canvas, Manager
+    monkeypatch.setitem(sys.modules, "a_screen", screen)
+    plt.switch_backend("module://a_screen")
+    yield opened
     plt.close("all")
+    plt.switch_backend("agg")
+
+
+def test_show_opens_one_window_for_each_kept_picture(windows, tmp_path):
+    plots.require_display()
+    for title, show in ("one", True), ("two", False), ("three", True):
+        plots.plot_curves(tmp_path / f"{title}.png", [], title, show=show)
+    assert windows == []
+    plots.show_all()
+    assert windows == ["one", "three"]
+    plots.show_all()
+    assert windows == ["one", "three"], "show_all closes what it showed"
+
+
+def test_a_title_says_that_units_are_left_out(windows, tmp_path):
+    for units in (40, 41):
+        weights = np.zeros((4, units))
+        plots.plot_weights(tmp_path / "w.png", weights, (2, 2), title="Weights", show=True)
+    plots.show_all()
+    assert windows == ["Weights", "Weights (the first 40 of 41 units)"]
+
+
+def test_a_shown_picture_is_the_same_file(windows, tmp_path):
+    for name, show in ("kept.png", True), ("closed.png", False):
+        plots.plot_confusion_matrix(tmp_path / name, confusion(3), show=show)
+    assert len(plt.get_fignums()) == 1
     assert (tmp_path / "kept.png").read_bytes() == (tmp_path / "closed.png").read_bytes()
+
+
+def test_no_windows_on_a_backend_without_them(tmp_path):
+    plt.switch_backend("agg")
+    plots.plot_curves(tmp_path / "curves.png", [], show=True)
+    assert len(imread(tmp_path / "curves.png")) == 164
+    for function in (plots.require_display, plots.show_all):
+        with pytest.raises(UserError, match="cannot open windows"):
+            function()
+    assert plt.get_fignums() == []

@@ -1,0 +1,76 @@
+"""common/files.py: whole files or none, on real folders and real full disks."""
+
+import os
+
+from common import UserError
+from common.files import atomic_folder, atomic_path, require_writable_folder, write_json
+
+import pytest
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_the_file_appears_only_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "notes.txt"
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+        assert temporary.suffix == ".txt"
+    assert path.read_text() == "whole"
+    assert names_in(path.parent) == ["notes.txt"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, failure):
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with pytest.raises(failure), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise failure
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["notes.txt"]
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path):
+    path = tmp_path / "metrics.json"
+    write_json(path, {"old": 1})
+    with (
+        pytest.raises(UserError, match=r"cannot write .*metrics.json: No space left on device\."),
+        atomic_path(path) as temporary,
+    ):
+        temporary.write_text("{")
+        with open("/dev/full", "w") as full:  # noqa: PTH123 - the device that is always full
+            full.write("x")
+    assert '"old": 1' in path.read_text()
+    assert names_in(tmp_path) == ["metrics.json"]
+
+
+def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
+    path = tmp_path / "model"
+    for text in ("first", "second"):
+        with atomic_folder(path) as temporary:
+            temporary.mkdir()
+            (temporary / text).write_text(text)
+        assert names_in(path) == [text]
+    assert names_in(tmp_path) == ["model"]
+
+
+def test_a_failure_leaves_the_old_folder(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(UserError, match="cannot write"), atomic_folder(path) as temporary:
+        temporary.mkdir()
+        raise OSError(28, os.strerror(28))
+    assert names_in(tmp_path) == ["model"]
+    assert names_in(path) == ["old"]
+
+
+def test_an_output_directory_must_be_a_folder_that_can_be_written(tmp_path):
+    assert require_writable_folder(tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nothing"):
+        with pytest.raises(UserError, match=r"cannot write to the output directory .*--output-dir"):
+            require_writable_folder(folder)
