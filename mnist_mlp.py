@@ -14,6 +14,8 @@ than one layer is ReLU between the layers: without it three matrices in a row ar
     logits   [n, 10]              a score for each digit
        │  softmax
     y_pred   [n, 10]              a probability for each digit
+
+Expected: to be measured.
 """
 
 from argparse import Namespace
@@ -27,6 +29,13 @@ from common.session import new_session
 from common.training import mini_batches, num_training_steps
 
 import tensorflow.compat.v1 as tf
+
+
+def read_settings(argv: list[str] | None = None) -> Namespace:
+    """Read the flags. Their defaults are the recipe behind the expected accuracy."""
+    return parse_settings(
+        argv, "mnist_mlp", __doc__, epochs=10, batch_size=128, learning_rate=0.002, dropout=0.3
+    )
 
 
 def build_graph(settings: Namespace, data: DataSets) -> Namespace:
@@ -90,9 +99,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
 def main(argv: list[str] | None = None) -> dict:
     """Train, report and return what metrics.json holds."""
-    settings = parse_settings(
-        argv, "mnist_mlp", __doc__, epochs=10, batch_size=128, learning_rate=0.002, dropout=0.3
-    )
+    settings = read_settings(argv)
     data = load_data(settings.data_dir, settings.train_size)
     net = build_graph(settings, data)
 

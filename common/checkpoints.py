@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,19 @@ import tensorflow.compat.v1 as tf
 
 KEPT = 3
 # Settings that say where and what to show, not what is computed.
-FREE_SETTINGS = {"output_dir", "resume", "show", "evaluate_at", "input_channel", "command"}
+FREE_SETTINGS = {
+    *("model", "command", "data_dir", "output_dir", "resume", "show", "evaluate_at"),
+    "input_channel",
+}
+
+
+def decisive_settings(settings: Namespace) -> dict[str, Any]:
+    """Return the settings that decide what a run computes; equal ones give equal runs.
+
+    The values are as JSON gives them back. Which data are used is told by their fingerprint.
+    """
+    chosen = {name: value for name, value in vars(settings).items() if name not in FREE_SETTINGS}
+    return json.loads(json.dumps(chosen))
 
 
 class Checkpoints:
@@ -35,10 +48,7 @@ class Checkpoints:
     def __init__(self, session: FastSession, facts: dict[str, Any]) -> None:
         self._session = session
         self._folder = session.folder / "checkpoints"
-        settings = vars(session.settings).items()
-        self._facts = {k: v for k, v in settings if k not in FREE_SETTINGS} | facts
-        # As JSON gives them back: a pathlib.Path as text, a tuple as a list.
-        self._facts = json.loads(json.dumps(self._facts, default=str))
+        self._facts = decisive_settings(session.settings) | facts
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = tf.train.get_or_create_global_step()
             self._state = tf.Variable("", trainable=False, name="run_state")

@@ -12,6 +12,7 @@ from typing import Any
 
 from common.data import DEFAULT_DATA_DIR
 from common.objective import OPTIMIZERS, SCHEDULES
+from common.plots import require_display
 
 
 def _number(
@@ -31,7 +32,7 @@ def _number(
     return parse
 
 
-_count = _number(int, 1, 2**40, "a whole number of 1 or more")
+parse_count = _number(int, 1, 2**40, "a whole number of 1 or more")
 _step = _number(int, 0, 2**40, "a whole number of 0 or more")
 _seed = _number(int, 0, 2**31 - 1, "a whole number from 0 to 2147483647")
 _rate = _number(float, 5e-324, sys.float_info.max, "a number above 0")
@@ -42,11 +43,14 @@ METAVARS = {Path: "DIR", _rate: "RATE", _share: "SHARE"}
 # Flags that every script has. A default of None here is shown in the help text itself.
 SHARED = {
     "learning_rate": {"type": _rate, "help": "how far each step goes; the schedule's peak"},
-    "batch_size": {"type": _count, "help": "images in a mini-batch"},
+    "batch_size": {"type": parse_count, "help": "images in a mini-batch"},
     "optimizer": {"choices": list(OPTIMIZERS), "help": "how a gradient becomes a step"},
     "decay": {"choices": list(SCHEDULES), "help": "schedule of the learning rate over the run"},
     "seed": {"type": _seed, "help": "start of every random number; equal seeds, equal runs"},
-    "train_size": {"type": _count, "help": "use only the first N training images (default: all)"},
+    "train_size": {
+        "type": parse_count,
+        "help": "use only the first N training images (default: all)",
+    },
     "data_dir": {"type": Path, "help": "folder with the four IDX files"},
     "output_dir": {"type": Path, "help": "folder for everything that the run writes"},
     "evaluate_at": {
@@ -82,6 +86,7 @@ def parse_settings(
         Exactly one of `epochs` and `iterations` is set.
 
     Raises:
+        UserError: `--show` was given where no window can be opened.
         SystemExit: after `--help` (status 0) or a usage error (status 2), as argparse does.
     """
     parser = argparse.ArgumentParser(
@@ -93,11 +98,13 @@ def parse_settings(
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--epochs",
-        type=_count,
+        type=parse_count,
         metavar="N",
         help=f"times that every training image is seen (default: {recipe['epochs']})",
     )
-    length.add_argument("--iterations", type=_count, metavar="N", help="steps, in place of epochs")
+    length.add_argument(
+        "--iterations", type=parse_count, metavar="N", help="steps, in place of epochs"
+    )
     defaults = {
         "optimizer": "adam",
         "decay": "one-cycle",
@@ -120,6 +127,8 @@ def parse_settings(
     settings = parser.parse_args(argv)
     if settings.iterations is None and settings.epochs is None:
         settings.epochs = recipe["epochs"]
+    if settings.show:
+        require_display()
     settings.model = model
     typed = sys.argv[1:] if argv is None else argv
     settings.command = shlex.join(["python", f"{model}.py", *(a for a in typed if a != "--resume")])

@@ -33,8 +33,8 @@ def explained(path: Path | str) -> Iterator[None]:
         else:
             raise
         raise UserError(
-            f"cannot write {path}: {reason}. Free some space or choose another folder with "
-            "--output-dir; what was there before is unchanged."
+            f"cannot write {path}: {reason}. Free some space or choose another folder; what was "
+            "there before is unchanged."
         ) from error
 
 

@@ -25,6 +25,7 @@ class Layer(NamedTuple):
     output: tf.Tensor
     weights: tf.Variable
     biases: tf.Variable
+    multiply_adds: int  # multiplications by a weight, each with an addition, for one image
 
     @property
     def num_parameters(self) -> int:
@@ -96,13 +97,14 @@ def new_conv_layer(
         biases = new_biases(num_filters)
         # Zeros around the image (SAME) keep its height and width.
         layer = tf.nn.conv2d(input, weights, strides=[1, 1, 1, 1], padding="SAME")
+        positions = math.prod(layer.shape.as_list()[1:3])
         # Pool first: the largest of four stays the largest when the same bias is added to all
         # four and when ReLU cuts them at zero, so both can wait until three quarters of the
         # numbers are gone.
         if use_pooling:
             layer = tf.nn.max_pool2d(layer, ksize=2, strides=2, padding="SAME")
         layer = tf.nn.relu(tf.nn.bias_add(layer, biases))
-        _note_layer(scope, layer, weights, biases)
+        _note_layer(scope, layer, weights, biases, positions)
     return layer, weights
 
 
@@ -190,6 +192,9 @@ def _next_name(kind: str) -> str:
     return f"{kind}{taken + 1}"
 
 
-def _note_layer(scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable) -> None:
-    layer = Layer(scope.rstrip("/"), output, weights, biases)
-    tf.add_to_collection(LAYERS, layer)
+def _note_layer(
+    scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable, positions: int = 1
+) -> None:
+    """Note a layer whose weights are used once at each of so many positions."""
+    multiply_adds = positions * math.prod(weights.shape.as_list())
+    tf.add_to_collection(LAYERS, Layer(scope.rstrip("/"), output, weights, biases, multiply_adds))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common import plots
+from common.checkpoints import decisive_settings
 from common.data import DataSets
 from common.evaluation import (
     Evaluation,
@@ -16,7 +17,7 @@ from common.evaluation import (
     confusion_matrix,
     evaluate,
 )
-from common.files import atomic_folder, write_json
+from common.files import atomic_folder, atomic_path, write_json
 from common.layers import layers_of
 from common.session import FastSession
 
@@ -46,9 +47,13 @@ def report(data: DataSets, session: FastSession) -> dict[str, Any]:
     _print_report(metrics, test, matrix, data.class_names)
     files = _draw(data, session, test, matrix)
     _export(session, session.folder / "saved_model")
+    with atomic_path(session.folder / "predictions.npy") as temporary:
+        # A row for each test image: its true class and the predicted one.
+        np.save(temporary, np.stack([test.labels, test.predicted], axis=1).astype(np.int32))
+    # Last, so that whoever finds it finds everything else, too.
     write_json(session.folder / "metrics.json", metrics)
     print("Files written:")
-    for file in ["metrics.json", *files, "saved_model/", "checkpoints/"]:
+    for file in ["metrics.json", "predictions.npy", *files, "saved_model/", "checkpoints/"]:
         print(f"  {session.folder}/{file}")
     if session.settings.show:
         plots.show_all()
@@ -57,10 +62,12 @@ def report(data: DataSets, session: FastSession) -> dict[str, Any]:
 
 def _metrics(session: FastSession, test: Evaluation, matrix: np.ndarray) -> dict[str, Any]:
     last = session.history[-1]
+    layers = layers_of(session.graph)
     return {
         "model": session.settings.model,
         "seed": session.settings.seed,
-        "parameters": sum(layer.num_parameters for layer in layers_of(session.graph)),
+        "parameters": sum(layer.num_parameters for layer in layers),
+        "multiply_adds": sum(layer.multiply_adds for layer in layers),
         "epochs": last["epoch"],
         "steps": last["step"],
         "train_seconds": last["seconds"],
@@ -72,6 +79,7 @@ def _metrics(session: FastSession, test: Evaluation, matrix: np.ndarray) -> dict
         "test_total": test.total,
         "confusion_matrix": matrix.tolist(),
         "history": session.history,
+        "settings": decisive_settings(session.settings),
         "tensorflow": tf.__version__,
     }
 

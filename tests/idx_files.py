@@ -1,10 +1,25 @@
-"""Small IDX files for the tests, written from the format's description, not by the reader."""
+"""What the tests of idx.py, download.py and data.py share.
+
+Small IDX files, written from the format's description and not by the reader; the real files; and
+the two things that every one of these tests asks: how much memory, and is the message a sentence?
+"""
 
 import gzip
+import os
 import struct
+import tracemalloc
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+MNIST = REPOSITORY / "data" / "MNIST"
+MEGABYTE = 1024**2
+
+# A user who wants TensorFlow's log lines gets a package that does not import TensorFlow by itself:
+# that shows whether a module needs it, and makes a new process start at once.
+WITHOUT_TENSORFLOW = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
 
 TYPE_BYTES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
@@ -49,3 +64,25 @@ def write_data_set(
         write_idx(folder / images_name.replace(".gz", suffix), images)
         write_idx(folder / labels_name.replace(".gz", suffix), labels)
     return folder
+
+
+@contextmanager
+def memory_below(limit, expect_reached=0):
+    """Fail if the block allocates more than `limit` bytes at its peak (NumPy's arrays included)."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert expect_reached <= peak <= limit
+
+
+def sentence_of(error):
+    """The message, after checking that it reads like one: no newline, a full stop, a remedy."""
+    message = str(error.value)
+    assert message.endswith(".")
+    assert message.isprintable()
+    assert len(message) < 1_000
+    assert ";" in message or ". " in message
+    return message

@@ -166,6 +166,15 @@ def test_describe_lists_every_layer_with_its_parameters(graph):
     ]
 
 
+def test_multiply_adds_are_counted_before_pooling(graph):
+    layers.new_conv_layer(tf.zeros([1, 28, 28, 3]), 3, 5, 16)
+    layers.new_fc_layer(tf.zeros([1, 20]), 20, 10)
+    assert [row.multiply_adds for row in layers.layers_of(graph)] == [
+        28 * 28 * 5 * 5 * 3 * 16,
+        20 * 10,
+    ]
+
+
 def test_layers_belong_to_their_graph(graph):
     layers.new_fc_layer(tf.zeros([1, 2]), 2, 3)
     with tf.Graph().as_default() as other:

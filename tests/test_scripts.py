@@ -1,22 +1,22 @@
 """The three scripts from the shell, in new processes, on real images."""
 
-import math
 import re
 import signal
 import subprocess
 from pathlib import Path
 
+from common.data import load_data
+
 import numpy as np
 import pytest
 import shell
 import tensorflow.compat.v1 as tf
-from common.data import load_data
 
 # A broken net reads 10 % of the digits; one that ignores part of its input stays below these.
 QUICK = {
     "mnist_softmax": (["--train-size", "4000", "--epochs", "4"], 7_850, 0.86),
     "mnist_mlp": (["--train-size", "4000", "--epochs", "4"], 535_818, 0.915),
-    "mnist_cnn": (["--train-size", "4000", "--epochs", "2"], 242_062, 0.95),
+    "mnist_cnn": (["--train-size", "4000", "--epochs", "3"], 242_062, 0.95),
 }
 LEARNED = {
     "mnist_softmax": ["fc1_weights.png"],
@@ -37,12 +37,10 @@ def finished(request, tmp_path_factory):
 
 
 def test_a_run_prints_nothing_but_its_report(finished):
-    _, folder, output, errors = finished
+    _, _, output, errors = finished
     assert errors == ""  # no log lines, no warnings, no progress bar where there is no terminal
     assert "\x1b" not in output
     assert "\r" not in output
-    for folder_line in re.findall(r"training +4,000|validation +5,000|test +10,000", output):
-        assert folder_line
     assert len(re.findall(r"training +4,000|validation +5,000|test +10,000", output)) == 3
 
 
@@ -77,7 +75,7 @@ def test_every_file_that_is_listed_is_there(finished):
     pictures = {"images.png", "errors.png", "confusion_matrix.png", "curves.png", *LEARNED[name]}
     assert {path.name for path in folder.glob("*.png")} == pictures
     assert {path.name for path in listed} == {
-        *(*pictures, "metrics.json", "saved_model", "checkpoints")
+        *(*pictures, "metrics.json", "predictions.npy", "saved_model", "checkpoints")
     }
     assert not list(folder.rglob("*tmp*"))
 
@@ -115,15 +113,6 @@ def test_the_saved_model_gives_the_same_answers_in_a_new_process(finished, tmp_p
     assert matrix.tolist() == shell.metrics_in(folder)["confusion_matrix"]
 
 
-def test_a_finished_run_is_not_run_again(finished):
-    name, folder, _, _ = finished
-    before = shell.metrics_in(folder)
-    flags, _, _ = QUICK[name]
-    output, _ = shell.run(f"{name}.py", *flags, "--output-dir", folder, "--resume")
-    assert "This run is finished" in output
-    assert shell.metrics_in(folder) == before
-
-
 def weights_in(folder):
     reader = tf.train.load_checkpoint(str(folder / "checkpoints"))
     names = [n for n in reader.get_variable_to_shape_map() if n != "run_state"]
@@ -131,7 +120,7 @@ def weights_in(folder):
 
 
 # Dropout, momentum and a schedule: all that could differ after a pause.
-FLAGS = ["--train-size", "1990", "--batch-size", "20", "--epochs", "12", "--seed", "7"]
+FLAGS = ["--train-size", "1990", "--batch-size", "20", "--epochs", "6", "--seed", "7"]
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +138,13 @@ def test_the_same_seed_gives_the_same_run(uninterrupted, tmp_path):
         np.testing.assert_array_equal(values, weights_in(tmp_path)[name], name)
 
 
+def test_a_finished_run_is_not_run_again(uninterrupted):
+    before = shell.metrics_in(uninterrupted)
+    output, _ = shell.run("mnist_mlp.py", *FLAGS, "--output-dir", uninterrupted, "--resume")
+    assert "This run is finished" in output
+    assert shell.metrics_in(uninterrupted) == before
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_run_resumes_to_the_same_end(uninterrupted, tmp_path, how):
     arguments = ["mnist_mlp.py", *FLAGS, "--output-dir", tmp_path]
@@ -157,7 +153,7 @@ def test_an_interrupted_run_resumes_to_the_same_end(uninterrupted, tmp_path, how
         if line.split()[:1] == ["2"]:
             break
     process.send_signal(how)
-    output, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     if how == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
@@ -233,7 +229,7 @@ def test_a_diverging_run_stops_with_advice(tmp_path):
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(flags, status, sentence):
-    output, errors = shell.run("mnist_softmax.py", *flags, status=status)
+    _, errors = shell.run("mnist_softmax.py", *flags, status=status)
     assert errors.startswith("Error: ")
     assert errors.count("\n") == 1
     assert sentence in errors
@@ -253,4 +249,3 @@ def test_a_closed_pipe_ends_quietly():
     )
     assert result.stdout.startswith("usage: mnist_softmax.py")
     assert "Traceback" not in result.stderr
-    assert math.isfinite(result.returncode)

@@ -1,0 +1,94 @@
+"""README and docstrings: commands that run, links that lead somewhere, numbers that are true."""
+
+import argparse
+import importlib
+import json
+import re
+import shlex
+from pathlib import Path
+
+from common import compare
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    path for folder in (".", "docs", "data") for path in REPOSITORY.glob(f"{folder}/*.md")
+)
+RESULTS = json.loads(compare.RESULTS.read_text())
+
+
+def commands():
+    """Every command line in a page's fenced blocks and code spans that starts one of ours."""
+    for page in PAGES:
+        text = page.read_text()
+        lines = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+        lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+        for line in lines:
+            for part in line.split("&&"):
+                words = re.sub(r"^\s*(\w+=\S+ +)*(\.venv/bin/)?python ", "python ", part)
+                if re.match(r"python (mnist_\w+\.py|-m common\.\w+)", words) and "…" not in words:
+                    yield page.name, words.strip()
+
+
+@pytest.mark.parametrize(("page", "command"), sorted(set(commands())))
+def test_every_command_is_accepted_by_its_parser(monkeypatch, page, command):
+    """Run the real main, but stop it when its parser has accepted the line."""
+    words = shlex.split(command)[1:]
+    name = words[1] if words[0] == "-m" else words[0].removesuffix(".py")
+    arguments = words[2:] if words[0] == "-m" else words[1:]
+    parse = argparse.ArgumentParser.parse_args
+    accepted = []
+
+    def stop_after_parsing(parser, argv=None, namespace=None):
+        parse(parser, argv, namespace)  # exits with status 2 if it does not accept the line
+        accepted.append(argv)
+        raise SystemExit(0)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop_after_parsing)
+    with pytest.raises(SystemExit) as exit_:
+        importlib.import_module(name).main(arguments)
+    assert exit_.value.code == 0
+    assert accepted == [arguments]
+
+
+def test_there_are_commands_to_check():
+    assert len(set(commands())) >= 6
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_relative_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
+    for link in links:
+        if not link.startswith(("http://", "https://", "#")):
+            assert (page.parent / link.partition("#")[0]).exists(), link
+
+
+def test_the_table_is_the_one_of_the_results_file():
+    text = (REPOSITORY / "README.md").read_text()
+    (found,) = compare.BETWEEN_MARKERS.findall(text)
+    assert found == compare.markdown_table(RESULTS)
+
+
+@pytest.mark.parametrize("script", compare.SCRIPTS)
+def test_docstrings_state_the_measured_accuracy(script):
+    (row,) = [row for row in RESULTS["models"] if row["name"] == f"{script}.py"]
+    assert compare.expectation(row, RESULTS) in importlib.import_module(script).__doc__
+
+
+def test_the_measured_accuracies_are_the_promised_ones():
+    means = {row["name"]: row["test_mean"] for row in RESULTS["models"]}
+    assert means["mnist_softmax.py"] >= 0.926
+    assert means["mnist_mlp.py"] >= 0.984
+    assert means["mnist_cnn.py"] >= 0.992
+    assert RESULTS["seeds"] >= 5
+
+
+def test_ci_runs_the_test_command_of_the_readme():
+    first_screen = (REPOSITORY / "README.md").read_text().split("## ")[0]
+    (command,) = [line for line in first_screen.splitlines() if line.endswith("-m pytest")]
+    assert command in (REPOSITORY / ".ci" / "run").read_text().splitlines()
+
+
+def test_pictures_are_small():
+    assert sum(path.stat().st_size for path in REPOSITORY.glob("docs/**/*.png")) < 1.5e6
