@@ -27,13 +27,38 @@ from argparse import Namespace
 
 from common.cli import parse_settings
 from common.data import DataSets, load_data
-from common.layers import dropout, flatten_layer, new_conv_layer, new_fc_layer
-from common.objective import new_train_step
+from common.layers import flatten_layer, new_conv_layer, new_fc_layer
+from common.networks import conv_activation, inception, lenet5, new_hidden_layers, vgg
+from common.objective import new_loss, new_train_step
 from common.report import report
 from common.session import new_session
 from common.training import mini_batches, num_training_steps
 
 import tensorflow.compat.v1 as tf
+
+
+def s4(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """Build the network drawn above, up to fc1; return that layer and its number of neurons."""
+    activation = conv_activation(settings, is_training)  # ReLU
+    layer, num_channels = x_image, 1
+    for filter_size, num_filters in settings.conv:  # 16 filters of 5 × 5, then 36
+        layer, _ = new_conv_layer(
+            layer,
+            num_channels,
+            filter_size,
+            num_filters,
+            pooling=settings.pooling,
+            activation=activation,
+            activate_first=settings.activate_first,
+        )
+        num_channels = num_filters
+    layer, num_features = flatten_layer(layer)  # [n, 7 · 7 · 36]
+    # From here on it is the MLP of mnist_mlp.py, with one hidden layer of 128 neurons.
+    return new_hidden_layers(layer, num_features, settings.fc, settings, is_training)
+
+
+# The others stand in common/networks.py.
+NETWORKS = {"s4": s4, "lenet5": lenet5, "vgg": vgg, "inception": inception}
 
 
 def read_settings(argv: list[str] | None = None) -> Namespace:
@@ -42,9 +67,17 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         argv,
         "mnist_cnn",
         __doc__,
-        epochs=5,
+        epochs=4,
         batch_size=128,
         learning_rate=0.005,
+        network=NETWORKS,
+        conv=((5, 16), (5, 36)),
+        fc=(128,),
+        pooling="max",
+        activate_first=False,
+        relu_last=False,
+        activation="relu",
+        batch_norm=False,
         dropout=0.3,
         input_channel=0,
     )
@@ -63,9 +96,6 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
     num_pixels = data.num_pixels  # 784 = 28 × 28
     height, width = data.image_shape  # 28, 28
     num_channels = 1  # grey
-    filter_size = 5  # each filter sees 5 × 5 pixels
-    num_filters1, num_filters2 = 16, 36  # filters in the two convolutional layers
-    fc_size = 128  # neurons in the hidden fully-connected layer
     num_classes = data.num_classes  # 10 digits
     num_steps = num_training_steps(settings, len(data.train))
 
@@ -82,23 +112,14 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
         # A convolution needs to know which pixels are neighbours.
         x_image = tf.reshape(pixels, [-1, height, width, num_channels])  # [n, 28, 28, 1]
-        layer, _ = new_conv_layer(x_image, num_channels, filter_size, num_filters1)
-        layer, _ = new_conv_layer(layer, num_filters1, filter_size, num_filters2)  # [n, 7, 7, 36]
-        layer, num_features = flatten_layer(layer)  # [n, 1764]
+        layer, num_features = NETWORKS[settings.network](x_image, settings, is_training)
 
-        # Dropout silences some neurons in each training step, others each time, so that none can
-        # rely on its neighbours. When the net is used, all of them take part.
-        layer = new_fc_layer(layer, num_features, fc_size)  # [n, 128]
-        layer = dropout(layer, settings.dropout, is_training)
+        # No ReLU here, unless told otherwise: a score may well be negative.
+        logits = new_fc_layer(layer, num_features, num_classes, use_relu=settings.relu_last)
 
-        # No ReLU here: a score may well be negative.
-        logits = new_fc_layer(layer, fc_size, num_classes, use_relu=False)  # [n, 10]
-
-        # The loss takes the logits, not the probabilities: softmax and logarithm in one formula
-        # stay finite where log(softmax(logits)) would be log(0).
+        # How far the probabilities are from the truth: −log of the true digit's, on average.
         one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true digit
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits_v2(labels=one_hot, logits=logits)
-        loss = tf.reduce_mean(cross_entropy)
+        loss = new_loss(logits, one_hot, settings)
         train_step = new_train_step(loss, settings, num_steps)
 
         y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10]

@@ -22,8 +22,8 @@ from argparse import Namespace
 
 from common.cli import parse_settings
 from common.data import DataSets, load_data
-from common.layers import dropout, new_fc_layer
-from common.objective import new_train_step
+from common.layers import activate, dropout, new_fc_layer
+from common.objective import new_loss, new_train_step
 from common.report import report
 from common.session import new_session
 from common.training import mini_batches, num_training_steps
@@ -34,7 +34,16 @@ import tensorflow.compat.v1 as tf
 def read_settings(argv: list[str] | None = None) -> Namespace:
     """Read the flags. Their defaults are the recipe behind the expected accuracy."""
     return parse_settings(
-        argv, "mnist_mlp", __doc__, epochs=10, batch_size=128, learning_rate=0.002, dropout=0.3
+        argv,
+        "mnist_mlp",
+        __doc__,
+        epochs=10,
+        batch_size=128,
+        learning_rate=0.002,
+        hidden=(512, 256),
+        activation="relu",
+        batch_norm=False,
+        dropout=0.3,
     )
 
 
@@ -49,8 +58,6 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
         the graph and those of its nodes that are fed or fetched.
     """
     num_pixels = data.num_pixels  # 784 = 28 × 28
-    fc1_size = 512  # neurons in the first hidden layer
-    fc2_size = 256  # and in the second
     num_classes = data.num_classes  # 10 digits
     num_steps = num_training_steps(settings, len(data.train))
 
@@ -65,21 +72,22 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
         # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
         pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
 
-        # Dropout silences some neurons in each training step, others each time, so that none can
-        # rely on its neighbours. When the net is used, all of them take part.
-        layer = new_fc_layer(pixels, num_pixels, fc1_size)  # [n, 512]
-        layer = dropout(layer, settings.dropout, is_training)
-        layer = new_fc_layer(layer, fc1_size, fc2_size)  # [n, 256]
-        layer = dropout(layer, settings.dropout, is_training)
+        layer, num_inputs = pixels, num_pixels
+        for num_neurons in settings.hidden:  # 512, then 256
+            layer = new_fc_layer(layer, num_inputs, num_neurons, use_relu=False)  # [n, 512]
+            # ReLU, unless told otherwise, and batch normalisation before it if that is asked for.
+            layer = activate(layer, settings, is_training)
+            # Dropout silences some neurons in each training step, others each time, so that none
+            # can rely on its neighbours. When the net is used, all of them take part.
+            layer = dropout(layer, settings.dropout, is_training)
+            num_inputs = num_neurons
 
         # No ReLU here: a score may well be negative.
-        logits = new_fc_layer(layer, fc2_size, num_classes, use_relu=False)  # [n, 10]
+        logits = new_fc_layer(layer, num_inputs, num_classes, use_relu=False)  # [n, 10]
 
-        # The loss takes the logits, not the probabilities: softmax and logarithm in one formula
-        # stay finite where log(softmax(logits)) would be log(0).
+        # How far the probabilities are from the truth: −log of the true digit's, on average.
         one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true digit
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits_v2(labels=one_hot, logits=logits)
-        loss = tf.reduce_mean(cross_entropy)
+        loss = new_loss(logits, one_hot, settings)
         train_step = new_train_step(loss, settings, num_steps)
 
         y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10]

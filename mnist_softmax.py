@@ -19,7 +19,7 @@ from argparse import Namespace
 from common.cli import parse_settings
 from common.data import DataSets, load_data
 from common.layers import new_fc_layer
-from common.objective import new_train_step
+from common.objective import new_loss, new_train_step
 from common.report import report
 from common.session import new_session
 from common.training import mini_batches, num_training_steps
@@ -62,11 +62,9 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
         # One layer, and no ReLU: a score may well be negative.
         logits = new_fc_layer(pixels, num_pixels, num_classes, use_relu=False)  # [n, 10]
 
-        # The loss takes the logits, not the probabilities: softmax and logarithm in one formula
-        # stay finite where log(softmax(logits)) would be log(0).
+        # How far the probabilities are from the truth: −log of the true digit's, on average.
         one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true digit
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits_v2(labels=one_hot, logits=logits)
-        loss = tf.reduce_mean(cross_entropy)
+        loss = new_loss(logits, one_hot, settings)
         train_step = new_train_step(loss, settings, num_steps)
 
         y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10]

@@ -118,6 +118,9 @@ class Checkpoints:
             differing = [k for k in differing if k not in ("epochs", "iterations", "steps")]
         if differing:
             listed = "; ".join(f"{k} was {then.get(k)}, now {now.get(k)}" for k in differing)
+            if set(differing) <= {"epochs", "iterations", "steps"}:
+                listed += f" (only a run with --decay constant can be made longer: {now['decay']} "
+                listed += "has planned the learning rate up to the end)"
             raise UsageError(
                 f"cannot resume the run in {self._session.folder} with other settings: {listed}. "
                 "Use the same flags, or start a new run in another --output-dir."

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 import secrets
+from argparse import Namespace
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
@@ -17,13 +19,37 @@ import tensorflow.compat.v1 as tf
 LAYERS = "layers"
 SEEDS = "seeds"
 
+ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "relu": tf.nn.relu,
+    "relu6": tf.nn.relu6,
+    "softplus": tf.nn.softplus,
+    "sigmoid": tf.sigmoid,
+    "tanh": tf.tanh,
+    "none": tf.identity,
+}
+
+
+def _pool(function: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor]:
+    # An odd last row or column is pooled by itself (SAME).
+    return lambda layer: function(layer, ksize=2, strides=2, padding="SAME")
+
+
+# Ways to halve height and width. With "stride" the convolution itself leaves out every second row
+# and column.
+POOLINGS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+    "max": _pool(tf.nn.max_pool2d),
+    "average": _pool(tf.nn.avg_pool2d),
+    "stride": tf.identity,
+    "none": tf.identity,
+}
+
 
 class Layer(NamedTuple):
     """One row of the network's description."""
 
     name: str
     output: tf.Tensor
-    weights: tf.Variable
+    weights: tf.Variable  # of batch normalisation: the scales
     biases: tf.Variable
     multiply_adds: int  # multiplications by a weight, each with an addition, for one image
 
@@ -78,6 +104,11 @@ def new_conv_layer(
     filter_size: int,
     num_filters: int,
     use_pooling: bool = True,
+    *,
+    pooling: str = "max",
+    activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
+    activate_first: bool = False,
+    padding: str = "SAME",
 ) -> tuple[tf.Tensor, tf.Variable]:
     """Add a convolution with ReLU and, unless told otherwise, 2×2 max-pooling.
 
@@ -86,24 +117,31 @@ def new_conv_layer(
         num_input_channels: channels of `input`.
         filter_size: height and width of each filter, in pixels.
         num_filters: number of filters, which is the number of output channels.
-        use_pooling: halve height and width by keeping the largest of each 2×2 square.
+        use_pooling: halve height and width.
+        pooling: how, a key of POOLINGS: by default, keep the largest of each 2×2 square.
+        activation: what comes after the bias.
+        activate_first: activate before pooling, not after it.
+        padding: SAME puts zeros around the image, which keeps its height and width; VALID does not,
+            and filter_size − 1 rows and columns are lost.
 
     Returns:
         the layer, float32 [n, ⌈height/2⌉, ⌈width/2⌉, num_filters] (the full size without pooling),
         and its weights [filter_size, filter_size, num_input_channels, num_filters].
     """
+    pooling = pooling if use_pooling else "none"
     with tf.name_scope(_next_name("conv")) as scope:
         weights = new_weights([filter_size, filter_size, num_input_channels, num_filters])
         biases = new_biases(num_filters)
-        # Zeros around the image (SAME) keep its height and width.
-        layer = tf.nn.conv2d(input, weights, strides=[1, 1, 1, 1], padding="SAME")
+        stride = 2 if pooling == "stride" else 1
+        layer = tf.nn.conv2d(input, weights, strides=stride, padding=padding)
         positions = math.prod(layer.shape.as_list()[1:3])
-        # Pool first: the largest of four stays the largest when the same bias is added to all
-        # four and when ReLU cuts them at zero, so both can wait until three quarters of the
-        # numbers are gone.
-        if use_pooling:
-            layer = tf.nn.max_pool2d(layer, ksize=2, strides=2, padding="SAME")
-        layer = tf.nn.relu(tf.nn.bias_add(layer, biases))
+        if activate_first:
+            layer = POOLINGS[pooling](activation(tf.nn.bias_add(layer, biases)))
+        else:
+            # Pool first: the largest of four stays the largest when the same bias is added to all
+            # four and when ReLU cuts them at zero, so both can wait until three quarters of the
+            # numbers are gone.
+            layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), biases))
         _note_layer(scope, layer, weights, biases, positions)
     return layer, weights
 
@@ -146,6 +184,50 @@ def new_fc_layer(
             layer = tf.nn.relu(layer)
         _note_layer(scope, layer, weights, biases)
     return layer
+
+
+def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
+    """Shift and scale each channel to mean 0 and variance 1, then as the net learns to.
+
+    While training, mean and variance are the mini-batch's; otherwise they are moving averages of
+    those, which the train step keeps up to date (the graph's UPDATE_OPS).
+
+    Args:
+        layer: float32, channels last.
+        is_training: bool, a scalar.
+
+    Source: Ioffe and Szegedy, "Batch normalization", 2015 (arXiv 1502.03167).
+    """
+    channels = layer.shape.as_list()[-1]
+    with tf.name_scope(_next_name("norm")) as scope:
+        scale = tf.Variable(tf.ones([channels]), name="scale")
+        offset = tf.Variable(tf.zeros([channels]), name="offset")
+        usual_mean = tf.Variable(tf.zeros([channels]), trainable=False, name="mean")
+        usual_variance = tf.Variable(tf.ones([channels]), trainable=False, name="variance")
+        mean, variance = tf.nn.moments(layer, axes=list(range(layer.shape.ndims - 1)))
+        for usual, current in ((usual_mean, mean), (usual_variance, variance)):
+            update = tf.assign_sub(usual, 0.1 * (usual - current))
+            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
+        mean = tf.where(is_training, mean, usual_mean)
+        variance = tf.where(is_training, variance, usual_variance)
+        layer = tf.nn.batch_normalization(layer, mean, variance, offset, scale, 1e-3)
+        # In use it is one more scale and offset, which the layer before it can absorb.
+        _note_layer(scope, layer, scale, offset, positions=0)
+    return layer
+
+
+def activate(layer: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tf.Tensor:
+    """Finish a hidden layer: batch normalisation where asked for, activation, dropout.
+
+    Args:
+        layer: float32 [n, neurons] or [n, height, width, channels], without activation.
+        settings: `batch_norm`, `activation` and `dropout`.
+        is_training: bool, a scalar.
+    """
+    if settings.batch_norm:
+        layer = batch_norm(layer, is_training)
+    layer = ACTIVATIONS[settings.activation](layer)
+    return dropout(layer, settings.dropout, is_training)
 
 
 def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:

@@ -41,6 +41,11 @@ def report(data: DataSets, session: FastSession) -> dict[str, Any]:
     Raises:
         UserError: a file cannot be written.
     """
+    with session.averaged_weights():
+        return _report(data, session)
+
+
+def _report(data: DataSets, session: FastSession) -> dict[str, Any]:
     test = evaluate(session, data.test)
     matrix = confusion_matrix(test, data.num_classes)
     metrics = _metrics(session, test, matrix)
@@ -150,7 +155,9 @@ def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.nda
                 "bright where the image has the filter's pattern",
                 **show,
             )
-        elif len(weights) == data.num_pixels:  # neurons that look straight at the pixels
+        elif (
+            weights.ndim == 2 and len(weights) == data.num_pixels
+        ):  # neurons that look straight at the pixels
             files.append(f"{layer.name}_weights.png")
             titles = names if weights.shape[1] == len(names) else None
             plots.plot_weights(folder / files[-1], weights, shape, titles, **show)

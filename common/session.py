@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from common.files import lock_folder, require_writable_folder
+from common.objective import AVERAGES
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -41,6 +43,7 @@ class FastSession(tf.Session):
         self.folder = require_writable_folder(settings.output_dir)
         self._lock = lock_folder(self.folder)
         self.history: list[dict[str, float]] = []
+        self._swap: tf.Operation | None = None
         self._prepared: dict[Any, tuple[Callable, list[np.dtype], list[int | None]]] = {}
 
     def run(
@@ -72,6 +75,29 @@ class FastSession(tf.Session):
             return False
         nodes = all(isinstance(node, (tf.Tensor, tf.Operation)) for node in (*wanted, *feeds))
         return nodes and not any(node in feeds for node in wanted)
+
+    @contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Inside the block, let the net use the moving averages of its weights, if it has any.
+
+        Weights and averages change places, and change back: training goes on from the weights.
+        """
+        pairs = self.graph.get_collection(AVERAGES)
+        if not pairs:
+            yield
+            return
+        if self._swap is None:
+            with self.graph.as_default():
+                values = [tf.identity(v.value()) for pair in pairs for v in pair]
+                targets = [v for variable, average in pairs for v in (average, variable)]
+                with tf.control_dependencies(values):
+                    assigns = [tf.assign(t, v) for t, v in zip(targets, values, strict=True)]
+                    self._swap = tf.group(*assigns)
+        self.run(self._swap)
+        try:
+            yield
+        finally:
+            self.run(self._swap)
 
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does, and the output directory."""

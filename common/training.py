@@ -118,8 +118,9 @@ def _history_row(
     The same training examples each time, so that the line is no noisier than the validation line:
     the accuracy on the mini-batch just trained on would jump by a percent for each of its images.
     """
-    training = evaluate(session, data.train.first(len(data.validation)))
-    validation = evaluate(session, data.validation)
+    with session.averaged_weights():
+        training = evaluate(session, data.train.first(len(data.validation)))
+        validation = evaluate(session, data.validation)
     return {
         "step": step,
         "epoch": epoch,
@@ -154,7 +155,8 @@ def _require_finite(row: dict[str, float]) -> None:
 
 def _print_stage(data: DataSets, session: FastSession, step: int) -> None:
     """Say how good the net is at this stage. For the record only: it steers nothing."""
-    test = evaluate(session, data.test)
+    with session.averaged_weights():
+        test = evaluate(session, data.test)
     message = accuracy_message(test.correct, test.total)
     _say(f"After {step} step{'s' * (step != 1)}: {message}")
 

@@ -26,7 +26,7 @@ SCRIPTS = [mnist_softmax, mnist_mlp, mnist_cnn]
         (["--learning-rate", "0"], "argument --learning-rate: '0' is not a number above 0"),
         (["--learning-rate", "nan"], "argument --learning-rate: 'nan' is not a number above 0"),
         (["--learning-rate", "inf"], "argument --learning-rate: 'inf' is not a number above 0"),
-        (["--optimizer", "adamm"], "argument --optimizer: invalid choice: 'adamm'"),
+        (["--optimizer", "adamm"], "argument --optimizer: 'adamm' is none of adam, "),
         (["--seed", "-1"], "argument --seed: '-1' is not a whole number from 0"),
         (["--train-size", "0"], "argument --train-size: '0' is not a whole number of 1 or more"),
         (["--evaluate-at", "-1"], "argument --evaluate-at: '-1' is not a whole number of 0"),
@@ -59,8 +59,42 @@ def test_help_names_every_default(capsys, script):
     assert " ".join(script.__doc__.split()) in text
     for flag in text.split("options:")[1].split(" --")[1:]:
         name = flag.split()[0]
-        if name not in ("help", "iterations", "resume", "show"):
+        if name not in ("help", "iterations"):
             assert "(default: " in flag, name
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "sentence"),
+    [
+        (mnist_cnn, ["--network", "lenet5", "--conv", "5x8"], "--conv goes with --network s4, not"),
+        (mnist_cnn, ["--network", "vgg", "--fc", "9"], "--fc goes with --network s4, not with vgg"),
+        (mnist_cnn, ["--network", "lenet"], "'lenet' is none of lenet5, "),
+        (mnist_cnn, ["--conv", "5"], "'5' is not filters such as 5x16"),
+        (mnist_cnn, ["--conv", "0x5"], "'0x5' is not filters such as 5x16"),
+        (mnist_mlp, ["--activation", "rleu"], "'rleu' is none of relu, relu6, "),
+        (mnist_mlp, ["--hidden", "512", "0"], "'0' is not a whole number of 1 or more"),
+        (mnist_mlp, ["--hidden"], "expected at least one argument"),
+        (mnist_mlp, ["--decay", "expo"], "'expo' is none of exponential, "),
+        (mnist_mlp, ["--decay-rate", "0.9"], "--decay-rate goes with --decay exponential or stair"),
+        (mnist_mlp, ["--l2", "-1"], "'-1' is not a number of 0 or more"),
+        (mnist_mlp, ["--moving-average", "1"], "is not a number from 0 up to, but not including,"),
+        (mnist_mlp, ["--network", "s4"], "unrecognized arguments: --network s4"),
+        (mnist_softmax, ["--hidden", "5"], "unrecognized arguments: --hidden 5"),
+    ],
+)
+def test_contradictions_and_unknown_names(capsys, script, arguments, sentence):
+    with pytest.raises(SystemExit) as exit_:
+        script.main(arguments)
+    assert exit_.value.code == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+def test_another_optimizer_brings_its_own_learning_rate():
+    assert mnist_mlp.read_settings([]).learning_rate == 0.002
+    assert mnist_mlp.read_settings(["--optimizer", "adam"]).learning_rate == 0.002
+    assert mnist_mlp.read_settings(["--optimizer", "sgd"]).learning_rate == 0.5
+    chosen = mnist_mlp.read_settings(["--optimizer", "sgd", "--learning-rate", "0.1"])
+    assert chosen.learning_rate == 0.1
 
 
 def settings(*arguments):

@@ -3,7 +3,6 @@
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common.cli import parse_settings
 from common.data import DataSets, Split, load_data, mini_batch_indices
 from common.evaluation import evaluate
 from common.layers import layers_of, new_fc_layer
@@ -16,10 +15,11 @@ import reference
 import tensorflow.compat.v1 as tf
 
 SCRIPTS = {
-    "mnist_softmax": (mnist_softmax, {}),
-    "mnist_mlp": (mnist_mlp, {"dropout": 0.0}),
-    "mnist_cnn": (mnist_cnn, {"dropout": 0.0, "input_channel": 0}),
+    "mnist_softmax": (mnist_softmax, []),
+    "mnist_mlp": (mnist_mlp, ["--dropout", "0"]),
+    "mnist_cnn": (mnist_cnn, ["--dropout", "0"]),
 }
+SMALL = ["--epochs", "1", "--batch-size", "50", "--learning-rate", "0.002"]
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +27,13 @@ def mnist():
     return load_data(train_size=1_000)
 
 
-def settings_for(name, folder, *flags, **recipe):
-    defaults = {"epochs": 1, "batch_size": 50, "learning_rate": 0.002}
-    flags = [*flags, "--output-dir", str(folder)]
-    return parse_settings(flags, name, "", **defaults | SCRIPTS[name][1] | recipe)
-
-
 def build(name, data, folder, *flags):
-    settings = settings_for(name, folder, *flags)
-    return SCRIPTS[name][0].build_graph(settings, data), settings
+    """The graph and the settings of a script. Of a flag that is given twice the last one counts."""
+    script, without_chance = SCRIPTS[name]
+    few = [] if "--iterations" in flags else SMALL[:2]
+    argv = [*few, *SMALL[2:], *without_chance, *flags, "--output-dir", str(folder)]
+    settings = script.read_settings(argv)
+    return script.build_graph(settings, data), settings
 
 
 def train(name, data, folder, *flags):
