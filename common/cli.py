@@ -68,7 +68,11 @@ SHARED = {
     },
     "batch_size": {"type": parse_count, "help": "images in a mini-batch"},
     "optimizer": {"names": OPTIMIZERS, "help": "how a gradient becomes a step"},
-    "decay": {"names": SCHEDULES, "help": "schedule of the learning rate over the run"},
+    "decay": {
+        "names": SCHEDULES,
+        "help": "schedule of the learning rate over the run (default: one-cycle; constant with "
+        "ftrl and adagrad-da, whose weights would follow a rate to zero)",
+    },
     "decay_steps": {
         "type": parse_count,
         "help": "steps after which exponential or staircase decay has multiplied the rate once "
@@ -102,10 +106,13 @@ SHARED = {
     },
     "resume": {"action": "store_true", "help": "go on from the checkpoint in the output directory"},
     "show": {"action": "store_true", "help": "also open the pictures in windows"},
+    "tensorboard": {
+        "action": "store_true",
+        "help": "also write OUTPUT_DIR/tensorboard: curves, histograms and filters for TensorBoard",
+    },
 }
 SHARED_DEFAULTS = {
     "optimizer": "adam",
-    "decay": "one-cycle",
     "loss": "cross-entropy",
     "l1": 0.0,
     "l2": 0.0,
@@ -203,7 +210,7 @@ def _add_flag(
     names = flag.get("names") or (default if isinstance(default, dict) else None)
     if names:
         options |= {"type": _one_of(names), "metavar": "NAME"}
-        options["help"] += f": {', '.join(names)}"
+        options["help"] = f"{', '.join(names)}: {options['help']}"
         default = next(iter(names)) if isinstance(default, dict) else default
     if "action" not in flag:
         options.setdefault("metavar", METAVARS.get(options["type"]))
@@ -238,6 +245,10 @@ def _complete(
         if name not in typed and not (name == "epochs" and settings.iterations):
             value = next(iter(default)) if isinstance(default, dict) else default
             setattr(settings, name, value)
+    optimizer = OPTIMIZERS[settings.optimizer]
+    settings.decay = settings.decay or optimizer.decay
+    if "learning_rate" not in typed and settings.optimizer != defaults["optimizer"]:
+        settings.learning_rate = optimizer.learning_rate
     for name, (other, values) in ONLY_WITH.items():
         if name in typed and getattr(settings, other) not in values:
             flag, condition = f"--{name.replace('_', '-')}", " or ".join(values)
@@ -249,5 +260,3 @@ def _complete(
             setattr(settings, name, bool(defaults.get(name)))
     settings.decay_steps = settings.decay_steps or 100
     settings.decay_rate = settings.decay_rate or 0.96
-    if "learning_rate" not in typed and settings.optimizer != defaults["optimizer"]:
-        settings.learning_rate = OPTIMIZERS[settings.optimizer].learning_rate

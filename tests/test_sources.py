@@ -1,0 +1,255 @@
+"""What the sources teach, tried from the shell or on small graphs: every claim is a test."""
+
+import math
+
+import mnist_cnn
+import mnist_mlp
+import mnist_softmax
+from common import layers, networks, objective
+from common.data import load_data
+from common.layers import layers_of
+
+import numpy as np
+import pytest
+import shell
+import tensorflow.compat.v1 as tf
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_data(train_size=1_000)
+
+
+def accuracy_of(script, folder, *flags):
+    """The test accuracy of a real run in this process."""
+    return script.main([*map(str, flags), "--output-dir", str(folder)])["test_accuracy"]
+
+
+@pytest.mark.parametrize("optimizer", objective.OPTIMIZERS)
+def test_every_optimizer_trains_softmax_in_two_epochs(capfd, tmp_path, optimizer):
+    flags = ["--optimizer", optimizer, "--epochs", "2"]
+    assert accuracy_of(mnist_softmax, tmp_path, *flags) > 0.85
+
+
+@pytest.mark.parametrize("decay", objective.SCHEDULES)
+def test_every_schedule_trains(capfd, tmp_path, decay):
+    flags = ["--decay", decay, "--train-size", "4000", "--epochs", "3"]
+    assert accuracy_of(mnist_softmax, tmp_path, *flags) > 0.86
+
+
+def test_squared_error_trains_as_the_source_does(capfd, tmp_path):
+    """S3: Σ(out − one-hot)² / batch, SGD with rate 0.001, batches of 200; here a few epochs."""
+    flags = ["--loss", "squared-error", "--optimizer", "sgd", "--learning-rate", "0.001"]
+    flags += ["--batch-size", "200", "--decay", "constant", "--dropout", "0", "--epochs", "3"]
+    metrics = mnist_mlp.main([*flags, "--train-size", "20000", "--output-dir", str(tmp_path)])
+    losses = [row["train_loss"] for row in metrics["history"]]
+    assert losses == sorted(losses, reverse=True)
+    assert metrics["test_accuracy"] > 0.5
+
+
+def test_sigmoid_converges_slower_than_relu_and_deep_sigmoid_not_at_all(capfd, tmp_path):
+    flags = ["--hidden", 200, 100, 60, 30, "--dropout", 0, "--train-size", 8000, "--epochs", 5]
+    relu = accuracy_of(mnist_mlp, tmp_path / "relu", *flags)
+    sigmoid = accuracy_of(mnist_mlp, tmp_path / "sigmoid", *flags, "--activation", "sigmoid")
+    assert relu > 0.9
+    assert sigmoid < 0.7
+
+
+def test_without_an_activation_depth_gains_nothing(capfd, tmp_path):
+    flags = ["--train-size", 10000, "--epochs", 5]
+    softmax = accuracy_of(mnist_softmax, tmp_path / "softmax", *flags)
+    linear = accuracy_of(
+        mnist_mlp, tmp_path / "linear", *flags, "--activation", "none", "--dropout", 0
+    )
+    relu = accuracy_of(mnist_mlp, tmp_path / "relu", *flags, "--dropout", 0)
+    assert abs(linear - softmax) < 0.015
+    assert relu > linear + 0.025
+
+
+@pytest.mark.parametrize("activation", layers.ACTIVATIONS)
+def test_every_activation_equals_its_formula(activation):
+    values = np.linspace(-8, 8, 41).astype(np.float32)
+    expected = {
+        "relu": np.maximum(values, 0),
+        "relu6": np.clip(values, 0, 6),
+        "softplus": np.log1p(np.exp(values)),
+        "sigmoid": 1 / (1 + np.exp(-values)),
+        "tanh": np.tanh(values),
+        "none": values,
+    }[activation]
+    with tf.Graph().as_default(), tf.Session() as session:
+        result = session.run(layers.ACTIVATIONS[activation](tf.constant(values)))
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("network", "counts"),
+    [
+        ("s4", [416, 14_436, 225_920, 1_290]),
+        ("lenet5", [156, 2_416, 48_120, 10_164, 850]),
+        ("vgg", [160, 2_320, 4_640, 9_248, 200_832, 1_290]),
+        ("inception", [416, 136, 2_320, 3_208, 200_832, 1_290]),
+    ],
+)
+def test_parameters_of_the_networks(mnist, network, counts):
+    net = mnist_cnn.build_graph(mnist_cnn.read_settings(["--network", network]), mnist)
+    assert [layer.num_parameters for layer in layers_of(net.graph)] == counts
+    if network == "lenet5":
+        assert sum(counts) == 61_706  # as S1 counts them, its slip in the fourth layer mended
+
+
+@pytest.mark.parametrize("network", ["lenet5", "vgg", "inception"])
+def test_the_other_networks_learn(capfd, tmp_path, network):
+    flags = ["--network", network, "--train-size", 10_000, "--epochs", 2, "--batch-size", 50]
+    assert accuracy_of(mnist_cnn, tmp_path, *flags) > 0.9
+
+
+def shapes(mnist, *flags):
+    net = mnist_cnn.build_graph(mnist_cnn.read_settings(list(flags)), mnist)
+    return [layer.output.shape.as_list()[1:] for layer in layers_of(net.graph)]
+
+
+def test_the_exercises_are_flags(mnist):
+    assert shapes(mnist, "--conv", "3x8", "--fc", "20", "30") == [[14, 14, 8], [20], [30], [10]]
+    assert shapes(mnist, "--pooling", "none")[:2] == [[28, 28, 16], [28, 28, 36]]
+    assert shapes(mnist, "--pooling", "stride")[:2] == [[14, 14, 16], [7, 7, 36]]
+    assert shapes(mnist, "--pooling", "average")[:2] == [[14, 14, 16], [7, 7, 36]]
+
+
+@pytest.mark.parametrize(
+    ("pooling", "activation", "same"),
+    [
+        ("max", "relu", True),
+        ("max", "sigmoid", True),
+        ("average", "relu", False),
+        ("average", "sigmoid", False),
+        ("average", "none", True),
+    ],
+)
+def test_when_activation_and_pooling_may_change_places(mnist, pooling, activation, same):
+    """Any rising activation commutes with the largest of four, only a linear one with the mean."""
+    results = []
+    for order in ([], ["--activate-first"]):
+        flags = ["--pooling", pooling, "--activation", activation, *order]
+        net = mnist_cnn.build_graph(mnist_cnn.read_settings(flags), mnist)
+        with tf.Session(graph=net.graph) as session:
+            with net.graph.as_default():
+                session.run(tf.global_variables_initializer())
+            results.append(session.run(net.y_pred, {net.x: mnist.test.images[:10]}))
+    difference = np.abs(results[0] - results[1]).max()
+    assert difference < 1e-6 if same else difference > 1e-6
+
+
+def test_relu_behind_the_last_layer_cuts_the_scores(mnist):
+    net = mnist_cnn.build_graph(mnist_cnn.read_settings(["--relu-last"]), mnist)
+    with tf.Session(graph=net.graph) as session:
+        with net.graph.as_default():
+            session.run(tf.global_variables_initializer())
+        logits = session.run(layers_of(net.graph)[-1].output, {net.x: mnist.test.images[:100]})
+    assert logits.min() == 0
+
+
+def test_batch_norm_by_hand():
+    values = np.random.default_rng(0).normal(3, 2, (64, 5)).astype(np.float32)
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        x, training = tf.placeholder(tf.float32, [None, 5]), tf.placeholder(tf.bool, [])
+        layer = layers.batch_norm(x, training)
+        updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
+        session.run(tf.global_variables_initializer())
+        normal, _ = session.run([layer, updates], {x: values, training: True})
+        np.testing.assert_allclose(normal.mean(axis=0), 0, atol=1e-5)
+        np.testing.assert_allclose(normal.std(axis=0), 1, atol=1e-3)
+        # In use: the averages, which have gone a tenth of the way from 0 and 1.
+        mean, variance = 0.1 * values.mean(axis=0), 0.9 + 0.1 * values.var(axis=0)
+        expected = (values - mean) / np.sqrt(variance + 1e-3)
+        result = session.run(layer, {x: values, training: False})
+        np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_batch_norm_averages_and_every_schedule_survive_a_resume(tmp_path):
+    flags = ["--train-size", "600", "--batch-size", "50", "--batch-norm", "--hidden", "40", "20"]
+    flags += ["--moving-average", "0.9", "--l1", "1e-5", "--l2", "1e-4", "--clip-norm", "1"]
+    flags += ["--decay", "staircase", "--decay-steps", "7", "--epochs", "3"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    shell.run("mnist_mlp.py", *flags, "--output-dir", whole)
+    process = shell.start("mnist_mlp.py", *flags, "--output-dir", parts)
+    for line in process.stdout:
+        if line.split()[:1] == ["2"]:  # the checkpoint of the first epoch is complete
+            break
+    process.kill()
+    process.communicate()
+    shell.run("mnist_mlp.py", *flags, "--output-dir", parts, "--resume")
+    first, second = shell.metrics_in(whole), shell.metrics_in(parts)
+    assert shell.without_times(first) == shell.without_times(second)
+
+
+# Small things of S1.
+
+
+def test_graphs_are_separate():
+    first, second = tf.Graph(), tf.Graph()
+    with first.as_default():
+        a = tf.constant(1.0, name="a")
+    with second.as_default():
+        tf.constant(2.0, name="a")  # the same name is free again
+        with pytest.raises(ValueError, match="must be from the same graph"):
+            tf.add(a, tf.constant(1.0))
+    with tf.Session(graph=second) as session:
+        assert session.run("a:0") == 2
+        with pytest.raises(ValueError, match="not an element of this graph"):
+            session.run(a)
+
+
+def test_a_closed_session_is_closed():
+    session = tf.Session(graph=tf.Graph())
+    session.close()
+    with session.graph.as_default():
+        number = tf.constant(1.0)
+    with pytest.raises(RuntimeError, match="closed"):
+        session.run(number)
+
+
+def test_one_initializer_initializes_one_variable():
+    with tf.Graph().as_default(), tf.Session() as session:
+        a, b = tf.Variable(1.0), tf.Variable(2.0)
+        session.run(a.initializer)
+        assert session.run(a) == 1
+        with pytest.raises(tf.errors.FailedPreconditionError):
+            session.run(b)
+        session.run(tf.global_variables_initializer())
+        assert session.run(b) == 2
+
+
+def test_variable_scope_with_reuse_shares_a_variable():
+    with tf.Graph().as_default():
+        with tf.variable_scope("layer"):
+            first = tf.get_variable("weights", [2])
+        with tf.variable_scope("layer", reuse=True):
+            assert tf.get_variable("weights", [2]) is first
+        with tf.variable_scope("layer"), pytest.raises(ValueError, match="already exists"):
+            tf.get_variable("weights", [2])
+
+
+def test_output_sizes_of_convolutions():
+    """SAME: ⌈in / stride⌉. VALID: ⌈(in − filter + 1) / stride⌉."""
+    with tf.Graph().as_default():
+        for size in range(3, 15):
+            for filter_size in range(1, min(size, 6) + 1):
+                for stride in range(1, 5):
+                    image = tf.zeros([1, size, size, 1])
+                    filters = tf.zeros([filter_size, filter_size, 1, 1])
+                    for padding, expected in (
+                        ("SAME", math.ceil(size / stride)),
+                        ("VALID", math.ceil((size - filter_size + 1) / stride)),
+                    ):
+                        result = tf.nn.conv2d(image, filters, stride, padding)
+                        assert result.shape.as_list() == [1, expected, expected, 1]
+
+
+def test_the_networks_are_as_long_as_promised():
+    """About ten lines each, or reading them side by side is no lesson."""
+    import inspect
+
+    for network in (networks.lenet5, networks.vgg, networks.inception):
+        lines = inspect.getsource(network).partition('"""')[2].partition('"""')[2].splitlines()
+        assert len([line for line in lines if line.strip()]) <= 14
