@@ -39,7 +39,7 @@ from tqdm import tqdm
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
 README = REPOSITORY / "README.md"
-RESULTS = REPOSITORY / "docs" / "results.json"
+RESULTS = REPOSITORY / "docs" / "results" / "README.json"
 PICTURES = REPOSITORY / "docs" / "pictures"
 COMMAND = "python -m common.compare"
 TAKEN = {"--seed", "--data-dir", "--output-dir", "--resume", "--show", "--help", "-h"}
@@ -91,8 +91,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     pictures = _draw(results, runs, root, options.data_dir)
     files = ("results.json", "results.md", *pictures)
     print("Files written:", *(root / file for file in files), sep="\n  ")
+    if options.update_page:
+        _update_page(options.update_page, results, table)
     if options.update_readme:
-        _publish(results, table, root, pictures)
+        _update_readme(results, table, root, pictures)
     return results
 
 
@@ -133,13 +135,19 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Contest
         help="folder for the runs and the results (default: runs/compare)",
     )
     parser.add_argument(
+        "--update-page",
+        type=Path,
+        metavar="PAGE.md",
+        help="put the table between the markers of this page, the numbers into results/ beside it",
+    )
+    parser.add_argument(
         "--update-readme",
         action="store_true",
         help="put the table, the pictures and the scripts' expected accuracies into the repository",
     )
     options = parser.parse_args(argv)
     typed = sys.argv[1:] if argv is None else argv
-    options.command = shlex.join([*COMMAND.split(), *(a for a in typed if a != "--update-readme")])
+    options.command = _without_updates(typed)
     lines = ([] if options.only else [f"{script}.py" for script in SCRIPTS]) + options.run
     contestants = []
     for line in lines:
@@ -161,6 +169,15 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Contest
     if not contestants:
         parser.error("--only leaves nothing to compare; name something with --run")
     return options, contestants
+
+
+def _without_updates(typed: Sequence[str]) -> str:
+    """Return the command line that makes the same results and publishes them nowhere."""
+    words = list(typed)
+    if "--update-page" in words:
+        place = words.index("--update-page")
+        del words[place : place + 2]
+    return shlex.join([*COMMAND.split(), *(word for word in words if word != "--update-readme")])
 
 
 def _train_all(
@@ -422,8 +439,14 @@ def expectation(row: dict[str, Any], results: dict[str, Any]) -> str:
     return textwrap.fill(text, 99, break_on_hyphens=False)
 
 
-def _publish(results: dict[str, Any], table: str, root: Path, pictures: list[str]) -> None:
-    """Put the results where readers see them: README, docs/ and the scripts' docstrings."""
+def _update_page(page: Path, results: dict[str, Any], table: str) -> None:
+    """Put a table into a page, and the numbers that it was made of where a test finds them."""
+    _replace(page, BETWEEN_MARKERS, table)
+    write_json(page.parent / "results" / f"{page.stem}.json", results)
+
+
+def _update_readme(results: dict[str, Any], table: str, root: Path, pictures: list[str]) -> None:
+    """Put the results where readers see them first: README, its pictures, the docstrings."""
     write_json(RESULTS, results)
     for picture in pictures:
         with atomic_path(PICTURES / picture) as temporary:

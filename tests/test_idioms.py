@@ -1,0 +1,35 @@
+"""docs/tensorflow-1-today.md: the middle column is code, and it runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import shell
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "tensorflow-1-today.md"
+
+
+def middle_column():
+    """The first piece of code in the second cell of each row; cells without code are words."""
+    rows = [line for line in PAGE.read_text().splitlines() if line.startswith("|")][2:]
+    for row in rows:
+        cell = row.split("|")[2]
+        code = re.search(r"`([^`]+)`", cell)
+        if code and ("=" in code[1] or "import" in code[1] or "(" in code[1]):
+            yield code[1]
+
+
+def test_the_middle_column_runs_from_top_to_bottom(tmp_path):
+    lines = ["import common", *middle_column()]
+    assert len(lines) > 20
+    program = "\n".join([*lines, "assert value > 0", "assert path.startswith('checkpoints')"])
+    output, _ = shell.run("-c", program, cwd=tmp_path)
+    assert output == ""
+    assert list((tmp_path / "logs").iterdir())
+
+
+def test_the_left_column_is_why_the_page_is_needed():
+    program = "import tensorflow as tf; tf.placeholder"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "has no attribute 'placeholder'" in result.stderr
