@@ -33,6 +33,7 @@ from common.objective import new_loss, new_train_step
 from common.report import report
 from common.session import new_session
 from common.training import mini_batches, num_training_steps
+from common.transfer import bottleneck, transfer
 
 import tensorflow.compat.v1 as tf
 
@@ -80,6 +81,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_norm=False,
         dropout=0.3,
         input_channel=0,
+        transfer_from=None,
     )
 
 
@@ -113,6 +115,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
         # A convolution needs to know which pixels are neighbours.
         x_image = tf.reshape(pixels, [-1, height, width, num_channels])  # [n, 28, 28, 1]
         layer, num_features = NETWORKS[settings.network](x_image, settings, is_training)
+        layer = bottleneck(layer, settings, is_training)  # the end of what --transfer-from keeps
 
         # No ReLU here, unless told otherwise: a score may well be negative.
         logits = new_fc_layer(layer, num_features, num_classes, use_relu=settings.relu_last)
@@ -142,6 +145,8 @@ def main(argv: list[str] | None = None) -> dict:
     settings = read_settings(argv)
     data = load_data(settings.data_dir, settings.train_size)
     net = build_graph(settings, data)
+    if settings.transfer_from:
+        return transfer(net, data, settings)
 
     with new_session(net, settings) as session:
         for images, labels in mini_batches(data, session):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common import UsageError, UserError
-from common.files import explained
+from common.files import explained, reason_of
 from common.session import FastSession
 
 import tensorflow.compat.v1 as tf
@@ -23,7 +23,7 @@ KEPT = 3
 # Settings that say where and what to show, not what is computed.
 FREE_SETTINGS = {
     *("model", "command", "data_dir", "output_dir", "resume", "show", "evaluate_at"),
-    "input_channel",
+    *("input_channel", "tensorboard"),
 }
 
 
@@ -70,8 +70,13 @@ class Checkpoints:
             self._folder.mkdir(parents=True, exist_ok=True)
             if not self._saver.last_checkpoints:
                 # What an earlier run left here counts as older than ours, and goes in its turn.
-                self._saver.recover_last_checkpoints(self._found())
-            self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
+                self._saver.recover_last_checkpoints(found_checkpoints(self._folder))
+            try:
+                self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
+            finally:
+                # What TensorFlow could not finish, now or in a run that was killed.
+                for path in self._folder.glob("*.tempstate*"):
+                    path.unlink()
 
     def restore(self) -> tuple[int, float]:
         """Put the session into the state of the newest intact checkpoint.
@@ -83,7 +88,7 @@ class Checkpoints:
             UserError: there is none, or none is intact.
             UsageError: it belongs to a run with other settings.
         """
-        found = self._found()
+        found = found_checkpoints(self._folder)
         if not found:
             raise UserError(
                 f"no checkpoint to resume from in {self._folder}. Run without --resume to start."
@@ -94,8 +99,7 @@ class Checkpoints:
                 state = json.loads(self._session.run(self._state.value()))
                 break
             except (tf.errors.OpError, ValueError) as error:
-                reason = str(getattr(error, "message", error)).splitlines()[0]
-                print(f"The checkpoint {prefix} is damaged: {reason}", file=sys.stderr)
+                print(f"The checkpoint {prefix} is damaged: {reason_of(error)}", file=sys.stderr)
         else:
             raise UserError(
                 f"none of the checkpoints in {self._folder} can be read for this network. "
@@ -104,11 +108,6 @@ class Checkpoints:
         self._require_same(state["facts"])
         self._session.history = state["history"]
         return int(self._session.run(self._step.value())), state["seconds"]
-
-    def _found(self) -> list[str]:
-        """Return the prefixes of the checkpoints on disk, oldest first."""
-        prefixes = [path.with_suffix("") for path in self._folder.glob("step-*.index")]
-        return [str(prefix) for prefix in sorted(prefixes, key=_time_written)]
 
     def _require_same(self, then: dict[str, Any]) -> None:
         now = self._facts
@@ -125,6 +124,12 @@ class Checkpoints:
                 f"cannot resume the run in {self._session.folder} with other settings: {listed}. "
                 "Use the same flags, or start a new run in another --output-dir."
             )
+
+
+def found_checkpoints(folder: Path) -> list[str]:
+    """Return the prefixes of the checkpoints in `folder`, oldest first."""
+    prefixes = [path.with_suffix("") for path in folder.glob("step-*.index")]
+    return [str(prefix) for prefix in sorted(prefixes, key=_time_written)]
 
 
 def _time_written(prefix: Path) -> int:

@@ -15,6 +15,7 @@ from common.data import DEFAULT_DATA_DIR
 from common.layers import ACTIVATIONS, POOLINGS
 from common.objective import LOSSES, OPTIMIZERS, SCHEDULES
 from common.plots import require_display
+from common.transfer import defaults_of_source
 
 
 def _number(
@@ -96,7 +97,11 @@ SHARED = {
         "type": parse_count,
         "help": "use only the first N training images (default: all)",
     },
-    "data_dir": {"type": Path, "help": "folder with the four IDX files"},
+    "data_dir": {
+        "type": Path,
+        "help": "folder with the four IDX files or with pictures in train/CLASS and test/CLASS, or "
+        "an .npz file with x_train, y_train, x_test, y_test",
+    },
     "output_dir": {"type": Path, "help": "folder for everything that the run writes"},
     "evaluate_at": {
         "type": _step,
@@ -141,6 +146,12 @@ SPECIAL = {
     "batch_norm": {"action": "store_true", "help": "batch normalisation in the hidden layers"},
     "dropout": {"type": _share, "help": "share of the hidden neurons silenced in each step"},
     "input_channel": {"type": _step, "help": "channel of the filters drawn for later layers"},
+    "transfer_from": {
+        "type": str,
+        "metavar": "DIR",
+        "help": "keep all layers but the last of the run in this folder, and train only a new last "
+        "layer on other data; the results go to runs/mnist_cnn_transfer (default: none)",
+    },
 }
 # A flag that means something only while another one has one of these values.
 ONLY_WITH = {
@@ -168,7 +179,8 @@ def parse_settings(
         Exactly one of `epochs` and `iterations` is set.
 
     Raises:
-        UserError: `--show` was given where no window can be opened.
+        UserError: `--show` was given where no window can be opened, or `--transfer-from` a folder
+            that does not fit.
         SystemExit: after `--help` (status 0) or a usage error (status 2), as argparse does.
     """
     parser = argparse.ArgumentParser(
@@ -192,6 +204,7 @@ def parse_settings(
     for name, flag in (special | SHARED).items():
         _add_flag(parser, name, flag, defaults)
     settings = parser.parse_args(argv)
+    defaults |= defaults_of_source(settings, defaults)
     typed = list(sys.argv[1:] if argv is None else argv)
     settings.model = model
     settings.command = shlex.join(["python", f"{model}.py", *(a for a in typed if a != "--resume")])

@@ -1,10 +1,11 @@
-"""Arrays → mini-batches: four files become three splits, and the splits become mini-batches.
+"""Arrays → mini-batches: files become three splits, and the splits become mini-batches.
 
 A digit takes this way from the disk to its mini-batch:
 
     fetch                 in download.py, only where a file of MNIST is missing: internet → file
     read_idx              in idx.py: one file → one array, or a DataError that says what is wrong
     load_data             four arrays → DataSets with a train, a validation and a test Split
+                          (datasets.py brings them from a folder of pictures or an .npz file)
     mini_batch_indices    the step number → which examples stand in that step's mini-batch
 """
 
@@ -98,15 +99,16 @@ class DataSets:
 
 
 def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = None) -> DataSets:
-    """Read the four files of a folder and split them as TensorFlow's `read_data_sets` did.
+    """Read a data set and split it as TensorFlow's `read_data_sets` did.
 
     The first 5,000 training images of MNIST are the validation split and the other 55,000 the
     training split; of a smaller set one image in twelve is for validation (at least one). In the
     default folder every file must have MNIST's checksum, and a missing one is downloaded.
 
     Args:
-        data_dir: a folder with four files named like MNIST's (Fashion-MNIST, your own, …);
-            image size and number of classes come from the files.
+        data_dir: a folder with four files named like MNIST's (Fashion-MNIST, your own, …), or with
+            pictures in train/CLASS and test/CLASS, or an .npz file (see datasets.py). Image size
+            and classes come from the files.
         train_size: keep only the first so many training images; None keeps all.
 
     Raises:
@@ -114,18 +116,35 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
         TrainSizeError: `train_size` is not between 1 and the number of training images.
     """
     folder = Path(data_dir)
-    is_mnist = os.path.realpath(folder) == os.path.realpath(DEFAULT_DATA_DIR)
-    paths = {name: _locate(folder, name, may_download=is_mnist) for name in CHECKSUMS}
-    images, labels = _read_pair(paths, TRAIN_IMAGES, TRAIN_LABELS, is_mnist)
-    test_images, test_labels = _read_pair(paths, TEST_IMAGES, TEST_LABELS, is_mnist)
+    names = None
+    if folder.is_file() or ((folder / "train").is_dir() and not _has_idx_files(folder)):
+        # Imported here because Pillow and SciPy take time, for which MNIST need not wait.
+        from common import datasets
+
+        read = datasets.read_npz if folder.is_file() else datasets.read_folder_tree
+        images, labels, test_images, test_labels, names = read(folder)
+        sources = [folder] * 4
+    else:
+        is_mnist = os.path.realpath(folder) == os.path.realpath(DEFAULT_DATA_DIR)
+        paths = {name: _locate(folder, name, may_download=is_mnist) for name in CHECKSUMS}
+        images, labels = _read_pair(paths, TRAIN_IMAGES, TRAIN_LABELS, is_mnist)
+        test_images, test_labels = _read_pair(paths, TEST_IMAGES, TEST_LABELS, is_mnist)
+        sources = [paths[n] for n in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)]
     if images.shape[1:] != test_images.shape[1:]:
         raise DataError(
-            f"{paths[TRAIN_IMAGES]} has images of {times(images.shape[1:])} pixels but "
-            f"{paths[TEST_IMAGES]} of {times(test_images.shape[1:])}; use files of one data set."
+            f"{sources[0]} has images of {times(images.shape[1:])} pixels but "
+            f"{sources[2]} of {times(test_images.shape[1:])}; use files of one data set."
         )
-    num_classes = len(np.unique(labels))
-    _check_labels(paths[TRAIN_LABELS], labels, num_classes)
-    _check_labels(paths[TEST_LABELS], test_labels, num_classes)
+    num_classes = len(np.unique(labels)) if names is None else len(names)
+    _check_labels(sources[1], labels, num_classes)
+    _check_labels(sources[3], test_labels, num_classes)
+    missing = sorted(set(range(num_classes)) - set(labels.tolist()))
+    if missing:  # only where the classes have names, otherwise they are counted
+        raise DataError(
+            f"{sources[1]} has no training image of the class {names[missing[0]]}; add some, or "
+            "leave the class out."
+        )
+    labels, test_labels = labels.astype(np.int32), test_labels.astype(np.int32)
 
     num_validation = min(MAX_VALIDATION_IMAGES, max(1, len(images) // 12))
     num_train = len(images) - num_validation  # 1 or more, as two classes need two images
@@ -143,8 +162,13 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
         validation=Split(pixels[:num_validation], labels[:num_validation]),
         test=Split(test_images.reshape(len(test_images), -1), test_labels),
         image_shape=images.shape[1:],
-        class_names=tuple(str(label) for label in range(num_classes)),
+        class_names=names or tuple(str(label) for label in range(num_classes)),
     )
+
+
+def _has_idx_files(folder: Path) -> bool:
+    """Say whether a folder holds files named like MNIST's, beside whatever else."""
+    return any(folder.glob("*-ubyte*"))
 
 
 def _locate(folder: Path, name: str, may_download: bool) -> Path:
@@ -164,7 +188,8 @@ def _locate(folder: Path, name: str, may_download: bool) -> Path:
         return fetch(name, folder)
     raise DataError(
         f"the data folder {folder} {problem}; choose one with --data-dir that holds "
-        f"{', '.join(CHECKSUMS)} (or the same without .gz)."
+        f"{', '.join(CHECKSUMS)} (or the same without .gz), or pictures in train/CLASS and "
+        "test/CLASS."
     )
 
 

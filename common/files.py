@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +14,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from common import UserError
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file could not be read or written, without the program's inner affairs."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    # A TensorFlow message names the operation and its source; the reason stands before [[{{node …
+    message = str(getattr(error, "message", error))
+    found = re.search(r"([^\n]+)\n\s*\[\[", message)
+    return (found[1] if found else message.partition("\n")[0]).rpartition("; ")[2]
 
 
 @contextmanager
@@ -25,13 +36,10 @@ def explained(path: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if isinstance(error, OSError):
-            reason = error.strerror or str(error)
-        elif type(error).__module__.startswith("tensorflow"):
-            # TensorFlow's own writers raise tf.errors; this room need not import TensorFlow.
-            reason = str(getattr(error, "message", error)).splitlines()[0]
-        else:
+        # TensorFlow's own writers raise tf.errors; this room need not import TensorFlow.
+        if not isinstance(error, OSError) and "tensorflow" not in type(error).__module__:
             raise
+        reason = reason_of(error)
         raise UserError(
             f"cannot write {path}: {reason}. Free some space or choose another folder; what was "
             "there before is unchanged."

@@ -217,17 +217,16 @@ def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
 
 
 def activate(layer: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tf.Tensor:
-    """Finish a hidden layer: batch normalisation where asked for, activation, dropout.
+    """Finish a hidden layer: batch normalisation where it is asked for, then the activation.
 
     Args:
         layer: float32 [n, neurons] or [n, height, width, channels], without activation.
-        settings: `batch_norm`, `activation` and `dropout`.
+        settings: `batch_norm` and `activation`.
         is_training: bool, a scalar.
     """
     if settings.batch_norm:
         layer = batch_norm(layer, is_training)
-    layer = ACTIVATIONS[settings.activation](layer)
-    return dropout(layer, settings.dropout, is_training)
+    return ACTIVATIONS[settings.activation](layer)
 
 
 def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:

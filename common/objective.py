@@ -15,6 +15,10 @@ from common.layers import layers_of
 import tensorflow.compat.v1 as tf
 
 AVERAGES = "averages"
+# An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more, whether or
+# not the numbers stay within what a float can hold.
+LOSS_LIMIT = 1e6
+DIVERGED = "The loss has diverged"
 
 
 def cross_entropy(logits: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
@@ -157,7 +161,10 @@ def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.O
         if settings.clip_norm:
             # All gradients shrink together, so that the direction of the step stays what it was.
             gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm)
-        with tf.control_dependencies(graph.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        # A step whose loss is NaN or beyond all bounds fails before it changes anything.
+        finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
+        updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
+        with tf.control_dependencies([finite, *updates]):
             train_step = optimizer.apply_gradients(
                 zip(gradients, variables, strict=True), global_step=step
             )

@@ -298,6 +298,50 @@ def plot_layer_outputs(
         _draw_bar(figure, colours, "Output of the layer", 760, sum(heights), "max")
 
 
+def plot_preparation(
+    path: Path | str,
+    colours: np.ndarray,
+    ink: np.ndarray | None,
+    boxes: Sequence[tuple[int, int, int, int]],
+    images: np.ndarray,
+    captions: Sequence[str],
+    title: str = "How a picture becomes what the net sees",
+) -> None:
+    """Draw how a picture was prepared: as it was, its ink, and each digit as the net sees it.
+
+    `colours` are `[h, w, 3]` from 0 to 1, `ink` `[h, w]` from 0 for paper to 1 (None if the picture
+    was not prepared), `boxes` the left, top, right, bottom of each digit, `images` uint8
+    `[n, height, width]`, of which the first 8 are drawn, and `captions` what stands beside them.
+    """
+    from matplotlib.patches import Rectangle
+
+    images = images[:8]
+    steps = [("1. The picture", colours)]
+    if ink is not None:
+        steps.append(("2. Ink and paper told apart", ink))
+    row = 230
+    with _picture(path, title, False, 290 + row * len(images)) as figure:
+        total = figure.get_size_inches()[1] * DPI
+        for k, (caption, step) in enumerate(steps):
+            axes = _axes(figure, 30 + 420 * k, row * len(images) + 20, 380, 235)
+            axes.set_axis_off()
+            axes.set_title(caption, size=10)
+            axes.imshow(step, cmap="gray_r", vmin=0, vmax=1)
+            for left, top, right, bottom in boxes if k else ():
+                box = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top)
+                box.set(fill=False, edgecolor=ORANGE, linewidth=1.5)
+                axes.add_patch(box)
+        for k, (image, caption) in enumerate(zip(images, captions, strict=False)):
+            bottom = row * (len(images) - 1 - k) + 12
+            axes = _axes(figure, 120, bottom, 195, 195)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+            axes.set_xticks([]), axes.set_yticks([])
+            height, width = image.shape
+            size = f"{height} × {width} pixels"
+            axes.set_title(f"{len(steps) + 1}. What the net sees: {size}", size=10)
+            figure.text(400 / WIDTH, (bottom + 98) / total, caption, va="center", size=11)
+
+
 def require_display() -> None:
     """Prove that windows can be opened, before anything is computed for them.
 

@@ -26,6 +26,9 @@ import tensorflow.compat.v1 as tf
 
 # The two test images whose way through the net is drawn, as in Hvass's tutorial.
 IMAGES_FOLLOWED = [0, 13]
+# Where a SavedModel notes the image size and the names of the classes: TensorFlow leaves the folder
+# assets.extra to whoever writes the model.
+CLASSES_FILE = "assets.extra/classes.json"
 
 
 def report(data: DataSets, session: FastSession) -> dict[str, Any]:
@@ -48,10 +51,11 @@ def report(data: DataSets, session: FastSession) -> dict[str, Any]:
 def _report(data: DataSets, session: FastSession) -> dict[str, Any]:
     test = evaluate(session, data.test)
     matrix = confusion_matrix(test, data.num_classes)
-    metrics = _metrics(session, test, matrix)
+    metrics = _metrics(data, session, test, matrix)
     _print_report(metrics, test, matrix, data.class_names)
     files = _draw(data, session, test, matrix)
-    _export(session, session.folder / "saved_model")
+    files += ["tensorboard/"] * session.settings.tensorboard
+    _export(session, session.folder / "saved_model", data)
     with atomic_path(session.folder / "predictions.npy") as temporary:
         # A row for each test image: its true class and the predicted one.
         np.save(temporary, np.stack([test.labels, test.predicted], axis=1).astype(np.int32))
@@ -65,7 +69,9 @@ def _report(data: DataSets, session: FastSession) -> dict[str, Any]:
     return metrics
 
 
-def _metrics(session: FastSession, test: Evaluation, matrix: np.ndarray) -> dict[str, Any]:
+def _metrics(
+    data: DataSets, session: FastSession, test: Evaluation, matrix: np.ndarray
+) -> dict[str, Any]:
     last = session.history[-1]
     layers = layers_of(session.graph)
     return {
@@ -84,6 +90,13 @@ def _metrics(session: FastSession, test: Evaluation, matrix: np.ndarray) -> dict
         "test_total": test.total,
         "confusion_matrix": matrix.tolist(),
         "history": session.history,
+        "data": {
+            "image_shape": list(data.image_shape),
+            "classes": data.num_classes,
+            "training": len(data.train),
+            "validation": len(data.validation),
+            "test": len(data.test),
+        },
         "settings": decisive_settings(session.settings),
         "tensorflow": tf.__version__,
     }
@@ -98,7 +111,10 @@ def _print_report(
     for name, share in zip(class_names, accuracy_per_class(matrix), strict=True):
         print(f"  {name}: {share:.1%}")
     print("Confusion Matrix: (rows: true class, columns: predicted class)")
-    print(matrix)
+    rows = np.array2string(matrix, threshold=matrix.size, max_line_width=10**6).splitlines()
+    if class_names != tuple(map(str, range(len(class_names)))):
+        rows = [f"{row}  {name}" for row, name in zip(rows, class_names, strict=True)]
+    print(*rows, sep="\n")
     print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")
 
 
@@ -164,7 +180,7 @@ def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.nda
     return files
 
 
-def _export(session: FastSession, folder: Path) -> None:
+def _export(session: FastSession, folder: Path, data: DataSets) -> None:
     """Write the net as a SavedModel: what a later program needs, and nothing about training.
 
     Its signature: `images`, uint8 [n, pixels] → `probabilities`, float32 [n, classes]. The weights
@@ -182,3 +198,5 @@ def _export(session: FastSession, folder: Path) -> None:
             tf.saved_model.simple_save(
                 frozen_session, str(temporary), {"images": x}, {"probabilities": y_pred}
             )
+            note = {"image_shape": list(data.image_shape), "class_names": list(data.class_names)}
+            write_json(temporary / CLASSES_FILE, note)

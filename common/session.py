@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from common import UserError
 from common.files import lock_folder, require_writable_folder
-from common.objective import AVERAGES
+from common.objective import AVERAGES, DIVERGED
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -56,7 +57,35 @@ class FastSession(tf.Session):
         """Do what `tf.Session.run` does, faster.
 
         Args and results are those of `tf.Session.run`.
+
+        Raises:
+            UserError: the loss of a training step is not finite; the step was not taken.
         """
+        try:
+            return self._run_prepared(fetches, feed_dict, options, run_metadata)
+        except tf.errors.InvalidArgumentError as error:
+            if DIVERGED not in error.message:
+                raise
+            raise self.diverged() from error
+
+    def diverged(self) -> UserError:
+        """Return the error for a loss that is NaN or beyond all bounds in the step to come."""
+        with self.graph.as_default():
+            step = tf.train.get_global_step().value()
+        step, rate = self.run([step, "train/learning_rate:0"])
+        return UserError(
+            f"the loss is no longer a finite number below a million in step {step + 1}, with a "
+            f"learning rate of {rate:.3g}: the weights grew without bound. Try a lower "
+            "--learning-rate; the checkpoints written so far are intact."
+        )
+
+    def _run_prepared(
+        self,
+        fetches: Any,
+        feed_dict: dict[tf.Tensor, Any] | None,
+        options: Any,
+        run_metadata: Any,
+    ) -> Any:
         feeds = feed_dict or {}
         single = not isinstance(fetches, (list, tuple))
         wanted = (fetches,) if single else tuple(fetches)

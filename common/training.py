@@ -7,7 +7,6 @@ lines long.
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import threading
@@ -21,7 +20,9 @@ from common.checkpoints import Checkpoints
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import accuracy_message, evaluate
 from common.layers import describe
+from common.objective import LOSS_LIMIT
 from common.session import FastSession
+from common.summaries import summaries
 
 import numpy as np
 from tqdm import tqdm
@@ -81,7 +82,11 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
         print(_history_line(row))
     if first == 0 and 0 in settings.evaluate_at:
         _print_stage(data, session, 0)
-    with _stop_requests() as stop_requests, tqdm(**BAR) as bar:
+    with (
+        summaries(data, session, first) as summarize,
+        _stop_requests() as stop_requests,
+        tqdm(**BAR) as bar,
+    ):
         for step in range(first, num_steps):
             if step % epoch_length == 0 or step == first:
                 bar.reset(min(epoch_length, num_steps - step + step % epoch_length))
@@ -95,7 +100,9 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
                 row = _history_row(data, session, done, done / epoch_length, clock)
                 session.history.append(row)
                 _say(_history_line(row))
-                _require_finite(row)
+                if not row["train_loss"] < LOSS_LIMIT:  # true for NaN, too
+                    raise session.diverged()
+            summarize(done)
             if done in settings.evaluate_at:
                 with clock.paused():
                     _print_stage(data, session, done)
@@ -143,14 +150,6 @@ def _say(line: str) -> None:
     """Print above the progress bar, and at once: who reads a log file wants to see it grow."""
     tqdm.write(line)
     sys.stdout.flush()
-
-
-def _require_finite(row: dict[str, float]) -> None:
-    if not math.isfinite(row["train_loss"]):
-        raise UserError(
-            f"the loss is no longer a finite number after step {row['step']}: the weights grew "
-            "without bound. Try a lower --learning-rate."
-        )
 
 
 def _print_stage(data: DataSets, session: FastSession, step: int) -> None:

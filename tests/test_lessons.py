@@ -170,6 +170,16 @@ def test_the_scripts_use_the_loss_that_stays_finite(mnist, tmp_path, name):
         assert np.isfinite(session.run(last.value())).all()
 
 
+@pytest.mark.parametrize(("name", "layers"), [("mnist_mlp", 2), ("mnist_cnn", 1)])
+def test_dropout_stands_behind_the_hidden_fully_connected_layers_only(
+    mnist, tmp_path, name, layers
+):
+    """On convolutional layers it hurts too much, as the course says."""
+    net, _ = build(name, mnist, tmp_path, "--dropout", "0.3")
+    kinds = [operation.type for operation in net.graph.get_operations()]
+    assert kinds.count("StatelessRandomUniformV2") == layers
+
+
 def test_the_same_seed_gives_the_same_run_and_another_seed_another(mnist, tmp_path):
     flags = ["--dropout", "0.5"]
     runs = [train("mnist_cnn", mnist, tmp_path, *flags, "--seed", seed) for seed in "113"]

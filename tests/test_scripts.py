@@ -183,20 +183,6 @@ def test_resuming_nothing_is_a_sentence(tmp_path):
     assert errors.startswith("Error: no checkpoint to resume from in ")
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(tmp_path):
-    flags = ["--train-size", "500", "--epochs", "4", "--output-dir", tmp_path]
-    shell.run("mnist_softmax.py", *flags)
-    metrics = shell.metrics_in(tmp_path)
-    newest = tmp_path / "checkpoints" / "step-16.data-00000-of-00001"
-    content = bytearray(newest.read_bytes())
-    content[len(content) // 2] ^= 1
-    newest.write_bytes(content)
-    _, errors = shell.run("mnist_softmax.py", *flags, "--resume")
-    assert re.match(r"The checkpoint .*step-16 is damaged: ", errors)
-    assert errors.count("\n") == 1
-    assert shell.without_times(shell.metrics_in(tmp_path)) == shell.without_times(metrics)
-
-
 def test_stages_are_reported_and_steer_nothing(tmp_path):
     flags = ["--train-size", "500", "--iterations", "12", "--batch-size", "50"]
     plain, staged = tmp_path / "plain", tmp_path / "staged"
@@ -212,10 +198,20 @@ def test_stages_are_reported_and_steer_nothing(tmp_path):
     )
 
 
-def test_a_diverging_run_stops_with_advice(tmp_path):
-    flags = ["--train-size", "500", "--optimizer", "sgd", "--learning-rate", "1e38"]
-    _, errors = shell.run("mnist_mlp.py", *flags, "--output-dir", tmp_path, status=1)
-    assert re.match(r"Error: the loss is no longer a finite number after step \d+: ", errors)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["mnist_softmax.py", "--learning-rate", "1e6"],
+        ["mnist_mlp.py", "--learning-rate", "1e6"],
+        ["mnist_mlp.py", "--learning-rate", "1e38", "--optimizer", "sgd"],
+        ["mnist_mlp.py", "--learning-rate", "1e6", "--iterations", "1"],
+    ],
+)
+def test_a_diverging_run_stops_with_advice(tmp_path, flags):
+    _, errors = shell.run(*flags, "--train-size", 2000, "--output-dir", tmp_path, status=1)
+    pattern = r"Error: the loss is no longer a finite number below a million in step \d+, with a l"
+    assert re.match(pattern, errors)
+    assert errors.count("\n") == 1
     assert "--learning-rate" in errors
 
 

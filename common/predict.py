@@ -1,0 +1,359 @@
+"""Your own digit → what the trained nets say.
+
+    python -m common.predict my_digit.png --model runs/mnist_cnn
+
+reads each picture, prepares it as MNIST's images were prepared, and lets every model say what it
+shows. A model is the output directory of a run, or a SavedModel with the same signature: `images`,
+uint8 [n, height · width] → `probabilities`, float32 [n, classes]. Nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from common import UserError
+from common.evaluation import BATCH_SIZE
+from common.files import require_writable_folder
+from common.pictures import SUFFIXES, Prepared, prepare
+from common.plots import plot_preparation
+from common.report import CLASSES_FILE
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tqdm import tqdm
+
+COMMAND = "python -m common.predict"
+USUAL_MODELS = [Path("runs") / name for name in ("mnist_softmax", "mnist_mlp", "mnist_cnn")]
+SHADES = " ░▒▓█"
+PLAIN_SHADES = " .:*#"  # for terminals that know only ASCII
+MAX_COLUMNS = 56  # of a picture made of letters
+
+
+class Model:
+    """A trained net, loaded from disk.
+
+    Args:
+        path: an output directory with `saved_model/` in it, or a SavedModel itself.
+
+    Raises:
+        UserError: there is no SavedModel, or not one of this signature.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.name = self.path.resolve().name
+        inner = self.path / "saved_model"
+        folder = inner if inner.is_dir() else self.path
+        if not (folder / "saved_model.pb").is_file():
+            raise UserError(
+                f"no trained model in {self.path}: it has no saved_model/saved_model.pb. Train one "
+                "first, for example with python mnist_cnn.py, or name another with --model."
+            )
+        self._session = tf.Session(graph=tf.Graph())
+        try:
+            with self._session.graph.as_default():
+                loaded = tf.saved_model.load(self._session, ["serve"], str(folder))
+            signature = loaded.signature_def["serving_default"]
+            self._images = signature.inputs["images"].name
+            self._probabilities = signature.outputs["probabilities"].name
+            num_pixels = self._session.graph.get_tensor_by_name(self._images).shape.as_list()[1]
+            num_classes = self._session.graph.get_tensor_by_name(self._probabilities).shape[1]
+        except Exception as error:  # TensorFlow raises many kinds for a damaged file
+            raise UserError(
+                f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
+                "Train again, or name another with --model."
+            ) from error
+        self.image_shape, self.class_names = _classes(folder, num_pixels, int(num_classes))
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels]."""
+        rows = images.reshape(len(images), -1)
+        batches = [
+            self._session.run(self._probabilities, {self._images: rows[start : start + BATCH_SIZE]})
+            for start in range(0, len(rows), BATCH_SIZE)
+        ]
+        return np.concatenate(batches or [np.empty((0, len(self.class_names)), np.float32)])
+
+
+def load_models(paths: Sequence[Path]) -> list[Model]:
+    """Load models and give each its own name, for tables.
+
+    Raises:
+        UserError: one cannot be loaded, or they want images of different sizes.
+    """
+    models = [Model(path) for path in paths]
+    for model in models[1:]:
+        if model.image_shape != models[0].image_shape:
+            raise UserError(
+                f"{model.path} wants images of {_by(model.image_shape)} pixels and "
+                f"{models[0].path} of {_by(models[0].image_shape)}; ask them one at a time."
+            )
+    if len({model.name for model in models}) < len(models):
+        for model in models:
+            model.name = str(model.path)
+    return models
+
+
+def _classes(
+    folder: Path, num_pixels: int, num_classes: int
+) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Read what the run noted about its data; without a note, guess a square image of numbers.
+
+    Raises:
+        UserError: the note does not fit the net, or there is none and the image is not square.
+    """
+    path = folder / CLASSES_FILE
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        height, width = map(int, note["image_shape"])
+        names = tuple(map(str, note["class_names"]))
+    except FileNotFoundError:
+        height = width = math.isqrt(num_pixels)
+        names = tuple(map(str, range(num_classes)))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path} is damaged: {_first_line(error)}. Train again.") from None
+    if height * width != num_pixels or len(names) != num_classes:
+        raise UserError(
+            f"{path} does not say how the {num_pixels:,} pixels of this model make an image and "
+            f"what its {num_classes} classes are called. Train again to have it written."
+        )
+    return (height, width), names
+
+
+def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Prepare all pictures, ask all models, print what they say and return it as --json has it.
+
+    Raises:
+        UserError: a model cannot be loaded, or, after the others were read, a picture.
+        SystemExit: a usage error (status 2).
+    """
+    options = _parse(argv)
+    models = load_models(options.model)
+    folder = require_writable_folder(options.output_dir) if options.explain else None
+    prepared, problems = _prepare_all(_files(options.picture), models[0].image_shape, options)
+
+    good = [one for one in prepared.values() if one is not None]
+    images = np.concatenate([one.images for one in good]) if good else None
+    answers = [model.probabilities(images) if good else None for model in models]
+    rows, start = [], 0
+    for path, one in prepared.items():
+        row: dict[str, Any] = {"file": str(path)}
+        if one is None:
+            row["error"] = problems[path]
+        else:
+            end = start + len(one.images)
+            row["digits"] = [
+                _digit_row(one, k, models, [answer[start + k] for answer in answers])
+                for k in range(len(one.images))
+            ]
+            if folder:
+                # Two folders may hold pictures of one name.
+                same = sum(other.stem == path.stem for other in list(prepared)[: len(rows)])
+                name = f"{path.stem}{f'_{same + 1}' if same else ''}_explained.png"
+                row["explained"] = str(folder / name)
+                _explain(one, row, models, folder / name)
+            start = end
+        rows.append(row)
+        if not options.json:
+            _print(row, one, models)
+    if options.json:
+        print(json.dumps(rows, indent=2))
+    elif folder and good:
+        drawings = [row["explained"] for row in rows if "explained" in row]
+        print("Files written:", *drawings, sep="\n  ")
+    if problems:
+        *others, last = problems.values()
+        sys.stdout.flush()
+        for problem in others:
+            print(f"Error: {problem}", file=sys.stderr)
+        raise UserError(last)
+    return rows
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=COMMAND,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "picture",
+        type=Path,
+        nargs="+",
+        help="picture of one digit (PNG, JPEG, GIF, WebP, BMP, PNM, TIFF), or a folder of them",
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="output directory of a run; may be given several times (default: those of "
+        f"{', '.join(map(str, USUAL_MODELS))} that exist)",
+    )
+    parser.add_argument(
+        "--segment", action="store_true", help="read several digits, from left to right"
+    )
+    parser.add_argument(
+        "--prepare-always",
+        action="store_true",
+        help="prepare also pictures that already have the size of the model's images, which "
+        "otherwise pass unchanged",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument(
+        "--explain", action="store_true", help="draw how each picture was prepared and read"
+    )
+    parser.add_argument(
+        "--output-dir",
+        type=Path,
+        default=Path("runs/predict"),
+        metavar="DIR",
+        help="folder for the drawings of --explain (default: runs/predict)",
+    )
+    options = parser.parse_args(argv)
+    if not options.model:
+        options.model = [path for path in USUAL_MODELS if (path / "saved_model").is_dir()]
+        options.model = options.model or USUAL_MODELS[-1:]  # whose absence is then explained
+    return options
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """Replace folders by the pictures in them, in the order of their names; drop repetitions.
+
+    Raises:
+        UserError: a folder holds no picture or cannot be read.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        try:
+            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        except OSError as error:
+            raise UserError(
+                f"the folder {path} cannot be read ({error.strerror}); check its permissions."
+            ) from None
+        if not inside:
+            raise UserError(
+                f"the folder {path} holds no pictures; their names should end in one of "
+                f"{' '.join(SUFFIXES)}."
+            )
+        files += inside
+    return list(dict.fromkeys(files))
+
+
+def _prepare_all(
+    files: Sequence[Path], image_shape: tuple[int, int], options: argparse.Namespace
+) -> tuple[dict[Path, Prepared | None], dict[Path, str]]:
+    """Prepare each file; where one cannot be, keep the sentence that says why."""
+    prepared: dict[Path, Prepared | None] = {}
+    problems: dict[Path, str] = {}
+    for path in tqdm(files, desc="Pictures", disable=None, leave=False):
+        try:
+            one = prepare(
+                path, image_shape, segment=options.segment, unchanged=not options.prepare_always
+            )
+            # Only a drawing needs the large arrays, so that a folder of 10,000 photos fits.
+            prepared[path] = one if options.explain else one.without_steps()
+        except UserError as problem:
+            prepared[path], problems[path] = None, str(problem)
+    return prepared, problems
+
+
+def _digit_row(
+    one: Prepared, k: int, models: Sequence[Model], probabilities: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """Return what --json says about one digit."""
+    return {
+        "box": list(one.boxes[k]) if one.boxes else None,
+        "models": {
+            model.name: {
+                "class": model.class_names[int(shares.argmax())],
+                "probabilities": dict(
+                    zip(model.class_names, map(float, shares.round(6)), strict=True)
+                ),
+            }
+            for model, shares in zip(models, probabilities, strict=True)
+        },
+    }
+
+
+def _best(answer: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return the three most probable classes with their probabilities, the best first."""
+    return sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
+
+
+def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -> None:
+    """Print what the nets see and what they say."""
+    if one is None:
+        print(f"{row['file']}: not read", end="\n\n")
+        return
+    print(f"{row['file']}:" + (" taken as it is" if not one.boxes else ""))
+    width = max(len(model.name) for model in models)
+    for image, digit in zip(one.images, row["digits"], strict=True):
+        print(draw_as_text(image))
+        for model in models:
+            best = "   ".join(f"{n} {share:.1%}" for n, share in _best(digit["models"][model.name]))
+            print(f"  {model.name:<{width}}  {best}")
+    if len(row["digits"]) > 1:
+        for model in models:
+            classes = " ".join(digit["models"][model.name]["class"] for digit in row["digits"])
+            print(f"  {model.name:<{width}}  reads {classes}")
+    print()
+
+
+def draw_as_text(image: np.ndarray) -> str:
+    """Draw uint8 [height, width] with letters, two columns for a pixel and a frame around all."""
+    factor = max(1, -(-2 * image.shape[1] // MAX_COLUMNS))
+    high, wide = (side // factor * factor for side in image.shape)
+    blocks = image[:high, :wide].reshape(high // factor, factor, wide // factor, factor)
+    shades = SHADES
+    try:
+        (SHADES + "┌").encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        shades = PLAIN_SHADES
+    levels = np.rint(blocks.mean(axis=(1, 3)) / 255 * (len(shades) - 1)).astype(int)
+    line = "  +" + "-" * (2 * levels.shape[1]) + "+"
+    rows = ["  |" + "".join(2 * shades[level] for level in row) + "|" for row in levels]
+    return "\n".join([line, *rows, line])
+
+
+def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: Path) -> None:
+    """Draw the steps of one picture into a PNG file."""
+    said = [
+        "\n".join(
+            f"{model.name}: "
+            + ", ".join(f"{name} {share:.1%}" for name, share in _best(digit["models"][model.name]))
+            for model in models
+        )
+        for digit in row["digits"]
+    ]
+    plot_preparation(
+        path,
+        one.picture.colours,
+        one.ink,
+        one.boxes,
+        one.images,
+        said,
+        title=f"How {one.picture.path.name} becomes what the net sees",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+def _by(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} × {shape[1]}"
+
+
+if __name__ == "__main__":
+    main()
