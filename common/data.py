@@ -117,11 +117,12 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
     """
     folder = Path(data_dir)
     names = None
-    if folder.is_file() or ((folder / "train").is_dir() and not _has_idx_files(folder)):
+    is_npz = folder.is_file() and folder.suffix == ".npz"
+    if is_npz or ((folder / "train").is_dir() and not _has_idx_files(folder)):
         # Imported here because Pillow and SciPy take time, for which MNIST need not wait.
         from common import datasets
 
-        read = datasets.read_npz if folder.is_file() else datasets.read_folder_tree
+        read = datasets.read_npz if is_npz else datasets.read_folder_tree
         images, labels, test_images, test_labels, names = read(folder)
         sources = [folder] * 4
     else:
@@ -189,7 +190,7 @@ def _locate(folder: Path, name: str, may_download: bool) -> Path:
     raise DataError(
         f"the data folder {folder} {problem}; choose one with --data-dir that holds "
         f"{', '.join(CHECKSUMS)} (or the same without .gz), or pictures in train/CLASS and "
-        "test/CLASS."
+        "test/CLASS, or name an .npz file."
     )
 
 

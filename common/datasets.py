@@ -275,9 +275,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not 8 <= options.size <= 256:
         parser.error("--size must be from 8 to 256")
     if options.npz.suffix != ".npz":
-        parser.error(
-            f"the name of the file to write must end in .npz, not {os.fspath(options.npz)}"
-        )
+        parser.error(f"the name of the file to write must end in .npz, not {options.npz}")
     data = read_folder_tree(options.folder, (options.size, options.size))
     write_npz(options.npz, data)
     print(

@@ -320,10 +320,12 @@ def plot_preparation(
     if ink is not None:
         steps.append(("2. Ink and paper told apart", ink))
     row = 230
-    with _picture(path, title, False, 290 + row * len(images)) as figure:
+    # Wide pictures need less room above the rows of digits.
+    room = int(min(235, 380 * colours.shape[0] / colours.shape[1]))
+    with _picture(path, title, False, 45 + room + row * len(images)) as figure:
         total = figure.get_size_inches()[1] * DPI
         for k, (caption, step) in enumerate(steps):
-            axes = _axes(figure, 30 + 420 * k, row * len(images) + 20, 380, 235)
+            axes = _axes(figure, 30 + 420 * k, row * len(images) + 15, 380, room)
             axes.set_axis_off()
             axes.set_title(caption, size=10)
             axes.imshow(step, cmap="gray_r", vmin=0, vmax=1)
@@ -338,7 +340,8 @@ def plot_preparation(
             axes.set_xticks([]), axes.set_yticks([])
             height, width = image.shape
             size = f"{height} × {width} pixels"
-            axes.set_title(f"{len(steps) + 1}. What the net sees: {size}", size=10)
+            which = f", digit {k + 1}" if len(images) > 1 else ""
+            axes.set_title(f"{len(steps) + 1}. What the net sees{which}: {size}", size=10)
             figure.text(400 / WIDTH, (bottom + 98) / total, caption, va="center", size=11)
 
 

@@ -286,9 +286,10 @@ def _digit_row(
     }
 
 
-def _best(answer: dict[str, Any]) -> list[tuple[str, float]]:
+def _best(answer: dict[str, Any]) -> list[str]:
     """Return the three most probable classes with their probabilities, the best first."""
-    return sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
+    best = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
+    return [f"{name} ({share:.1%})" for name, share in best]
 
 
 def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -> None:
@@ -296,12 +297,17 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
     if one is None:
         print(f"{row['file']}: not read", end="\n\n")
         return
-    print(f"{row['file']}:" + (" taken as it is" if not one.boxes else ""))
+    note = ""
+    if not one.boxes:
+        note = " taken as it is, since it has the size of the model's images"
+        if np.median(one.images[0]) > 127:
+            note += ". It looks dark on light, unlike MNIST; if it is, use --prepare-always"
+    print(f"{row['file']}:{note}")
     width = max(len(model.name) for model in models)
     for image, digit in zip(one.images, row["digits"], strict=True):
         print(draw_as_text(image))
         for model in models:
-            best = "   ".join(f"{n} {share:.1%}" for n, share in _best(digit["models"][model.name]))
+            best = "   ".join(_best(digit["models"][model.name]))
             print(f"  {model.name:<{width}}  {best}")
     if len(row["digits"]) > 1:
         for model in models:
@@ -330,9 +336,7 @@ def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: 
     """Draw the steps of one picture into a PNG file."""
     said = [
         "\n".join(
-            f"{model.name}: "
-            + ", ".join(f"{name} {share:.1%}" for name, share in _best(digit["models"][model.name]))
-            for model in models
+            f"{model.name}:  " + ",  ".join(_best(digit["models"][model.name])) for model in models
         )
         for digit in row["digits"]
     ]

@@ -47,7 +47,7 @@ def expected(digits, tmp_path_factory):
 def test_what_is_prepared_is_nearly_the_original(digits, tmp_path):
     for digit in digits[:20]:
         large(digit).save(tmp_path / "digit.png")
-        assert difference(prepare(tmp_path / "digit.png").images[0], digit) < 9
+        assert difference(prepare(tmp_path / "digit.png").images[0], digit) < 12
 
 
 def test_digits_have_the_size_and_the_place_of_mnist(digits, tmp_path):
@@ -103,7 +103,7 @@ SAVERS = {
     "a.tif": lambda picture, path: picture.save(path),
     "a.ppm": lambda picture, path: picture.save(path),
     "palette.png": lambda picture, path: picture.quantize(16).save(path),
-    "bits.png": lambda picture, path: picture.convert("1").save(path),
+    "bits.png": lambda picture, path: picture.convert("1", dither=Image.Dither.NONE).save(path),
     "grey.png": lambda picture, path: picture.convert("L").save(path),
     "16bit.png": save_16_bit,
     "16bit.tif": save_16_bit,
@@ -179,8 +179,8 @@ def test_several_digits_are_read_from_left_to_right(digits, tmp_path):
     prepared = prepare(tmp_path / "row.png", segment=True)
     assert [box[0] for box in prepared.boxes] == sorted(box[0] for box in prepared.boxes)
     for image, digit in zip(prepared.images, digits[:4], strict=True):
-        assert difference(image, digit) < 9
-    with pytest.raises(PictureError, match="4 shapes side by side.*--segment") as error:
+        assert difference(image, digit) < 12
+    with pytest.raises(PictureError, match=r"4 shapes side by side.*--segment") as error:
         prepare(tmp_path / "row.png")
     sentence_of(error)
 

@@ -190,6 +190,7 @@ batches = [images[start : start + 256] for start in range(0, len(images), 256)]
 PROGRAMS = {
     "SavedModel, TF 1": """
 import tensorflow.compat.v1 as tf
+tf.logging.set_verbosity(tf.logging.ERROR)  # it says that this loader is the old one
 with tf.Session(graph=tf.Graph()) as session:
     meta = tf.saved_model.load(session, ["serve"], folder + "/saved_model")
     signature = meta.signature_def["serving_default"]

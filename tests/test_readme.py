@@ -94,3 +94,9 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 def test_pictures_are_small():
     assert sum(path.stat().st_size for path in REPOSITORY.glob("docs/**/*.png")) < 1.5e6
+
+
+def test_every_test_that_a_page_names_exists():
+    for page in PAGES:
+        for file, name in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page.read_text()):
+            assert f"def {name}(" in (REPOSITORY / "tests" / file).read_text(), name

@@ -16,7 +16,7 @@ import tensorflow.compat.v1 as tf
 QUICK = {
     "mnist_softmax": (["--train-size", "4000", "--epochs", "4"], 7_850, 0.86),
     "mnist_mlp": (["--train-size", "4000", "--epochs", "4"], 535_818, 0.915),
-    "mnist_cnn": (["--train-size", "4000", "--epochs", "3"], 242_062, 0.95),
+    "mnist_cnn": (["--train-size", "4000", "--epochs", "3"], 242_062, 0.94),
 }
 LEARNED = {
     "mnist_softmax": ["fc1_weights.png"],
