@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -117,8 +118,8 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
     """
     folder = Path(data_dir)
     names = None
-    is_npz = folder.is_file() and folder.suffix == ".npz"
-    if is_npz or ((folder / "train").is_dir() and not _has_idx_files(folder)):
+    is_npz = folder.suffix == ".npz"
+    if is_npz or _is_folder_tree(folder):
         # Imported here because Pillow and SciPy take time, for which MNIST need not wait.
         from common import datasets
 
@@ -167,9 +168,11 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
     )
 
 
-def _has_idx_files(folder: Path) -> bool:
-    """Say whether a folder holds files named like MNIST's, beside whatever else."""
-    return any(folder.glob("*-ubyte*"))
+def _is_folder_tree(folder: Path) -> bool:
+    """Say whether a folder holds pictures in `train`, and no files named like MNIST's."""
+    with suppress(OSError):  # what cannot be read is reported by _locate
+        return (folder / "train").is_dir() and not any(folder.glob("*-ubyte*"))
+    return False
 
 
 def _locate(folder: Path, name: str, may_download: bool) -> Path:
