@@ -16,11 +16,11 @@ from types import TracebackType
 # Without this TensorFlow reports what it finds of processors and GPUs, as warnings and errors. A
 # user who wants to see that sets the variable first: setdefault keeps what is already there.
 QUIET = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
-# TensorFlow imports Keras 3 at start although graph mode never calls it, which is a third of the
-# import time (3.0 s against 1.9 s). This makes the import lazy.
+# TensorFlow imports Keras 3 at start, although graph mode never calls it. This makes that import
+# lazy and the start faster.
 os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
-# The oneDNN kernels more than halve the time of a convolution, but TensorFlow chooses them by
-# itself only on processors with AVX-512.
+# The oneDNN kernels are the faster ones for convolutions, but TensorFlow chooses them by itself
+# only on processors with AVX-512.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 

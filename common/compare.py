@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "models": [summarise(c.name, of_one) for c, of_one in zip(contestants, runs, strict=True)],
         "differences": [
             compare_two((contestants[a].name, runs[a]), (contestants[b].name, runs[b]))
-            for a, b in itertools.combinations(range(len(runs)), 2)
+            for a, b in _pairs(len(runs))
         ],
     }
     table = markdown_table(results)
@@ -96,6 +96,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if options.update_readme:
         _update_readme(results, table, root, pictures)
     return results
+
+
+def _pairs(count: int) -> list[tuple[int, int]]:
+    """Return which rows are compared: of up to three each pair, of more each with the first."""
+    pairs = list(itertools.combinations(range(count), 2))
+    return pairs if count <= 3 else [pair for pair in pairs if pair[0] == 0]
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Contestant]]:

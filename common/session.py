@@ -23,7 +23,7 @@ class FastSession(tf.Session):
     """A `tf.Session` that prepares each pair of fetches and feeds once.
 
     A plain `run` spends more time on looking up what is fetched and fed than softmax regression
-    spends on a whole training step: 325 µs a step against 106 µs. TensorFlow can prepare a call
+    spends on a whole training step. TensorFlow can prepare a call
     once and repeat it (`_make_callable_from_options`, which its own Keras backend used). `run`
     keeps one such call for each combination that it meets and falls back on the plain one for
     what these calls cannot do.
