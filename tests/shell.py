@@ -2,11 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def hear_ctrl_c():
+    """Undo, in a new process, that background jobs of a shell are born deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start(*arguments, cwd=REPOSITORY, **options):
@@ -15,6 +21,7 @@ def start(*arguments, cwd=REPOSITORY, **options):
     environment.pop("DISPLAY", None)
     command = [sys.executable, *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    options["preexec_fn"] = hear_ctrl_c
     return subprocess.Popen(command, cwd=cwd, env=environment, **streams, **options)
 
 

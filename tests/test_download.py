@@ -25,6 +25,7 @@ from common.idx import DataError
 
 import numpy as np
 import pytest
+import shell
 from idx_files import (
     MEGABYTE,
     MNIST,
@@ -374,6 +375,7 @@ def test_ctrl_c_during_the_download_leaves_nothing(server, tmp_path):
         env={**WITHOUT_TENSORFLOW, "no_proxy": "*"},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=shell.hear_ctrl_c,
     )
     assert server.stalled.wait(20)
     assert len(list(tmp_path.iterdir())) == 1  # the temporary file

@@ -98,7 +98,9 @@ def test_parameters_of_the_networks(mnist, network, counts):
         assert sum(counts) == 61_706  # as S1 counts them, its slip in the fourth layer mended
 
 
-@pytest.mark.parametrize("network", ["lenet5", "vgg", "inception"])
+@pytest.mark.parametrize(
+    "network", ["lenet5", "inception", pytest.param("vgg", marks=pytest.mark.slow)]
+)
 def test_the_other_networks_learn(capfd, tmp_path, network):
     flags = ["--network", network, "--train-size", 10_000, "--epochs", 2, "--batch-size", 50]
     assert accuracy_of(mnist_cnn, tmp_path, *flags) > 0.9
