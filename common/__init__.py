@@ -7,8 +7,10 @@ when its libraries load, and then loads them without their log lines.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -40,7 +42,7 @@ def _say_it_in_a_sentence(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Report an uncaught exception: one sentence for the expected ones, a traceback for bugs."""
-    if issubclass(kind, KeyboardInterrupt):
+    if _is_interruption(error):
         print("\nInterrupted.", file=sys.stderr)
         status = 130
     elif isinstance(error, UserError):
@@ -56,7 +58,38 @@ def _say_it_in_a_sentence(
     os._exit(status)
 
 
+def _is_interruption(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C caused the exception: compiled code may wrap it in one of its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 sys.excepthook = _say_it_in_a_sentence
+
+
+@contextmanager
+def _ctrl_c_waits() -> Iterator[None]:
+    """Hold back Ctrl-C until the block is done; a second one does not wait.
+
+    While TensorFlow's libraries load they turn a Ctrl-C into errors of all kinds.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    # Python lets only the main thread listen; and who ignores Ctrl-C goes on ignoring it.
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    requests: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        requests.append(number)
+        signal.signal(number, before)
+
+    signal.signal(signal.SIGINT, note)
+    yield
+    signal.signal(signal.SIGINT, before)
+    if requests:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -72,9 +105,10 @@ def _silenced_libraries() -> Iterator[None]:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
-        except ImportError:
-            held_back.seek(0)
-            os.write(kept, held_back.read())
+        except ImportError as error:
+            if not _is_interruption(error):
+                held_back.seek(0)
+                os.write(kept, held_back.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -82,5 +116,5 @@ def _silenced_libraries() -> Iterator[None]:
 
 
 if QUIET:
-    with _silenced_libraries():
+    with _ctrl_c_waits(), _silenced_libraries():
         import tensorflow  # noqa: F401
