@@ -27,10 +27,11 @@ Expected: 99.29 ± 0.04 % on the test set, mean ± standard deviation of 5 seeds
 
 from argparse import Namespace
 
+from common.augmentation import augment
 from common.cli import parse_settings
 from common.data import DataSets, load_data
 from common.layers import flatten_layer, new_conv_layer, new_fc_layer
-from common.networks import conv_activation, inception, lenet5, new_hidden_layers, vgg
+from common.networks import OTHER_NETWORKS, RECIPES, conv_activation, new_hidden_layers
 from common.objective import new_loss, new_train_step
 from common.report import report
 from common.session import new_session
@@ -61,7 +62,7 @@ def s4(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple
 
 
 # The others stand in common/networks.py.
-NETWORKS = {"s4": s4, "lenet5": lenet5, "vgg": vgg, "inception": inception}
+NETWORKS = {"s4": s4, **OTHER_NETWORKS}
 
 
 def read_settings(argv: list[str] | None = None) -> Namespace:
@@ -74,12 +75,14 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_size=128,
         learning_rate=0.005,
         network=NETWORKS,
+        recipes=RECIPES,
         conv=((5, 16), (5, 36)),
         fc=(128,),
         pooling="max",
         activate_first=False,
         relu_last=False,
         activation="relu",
+        augment=False,
         batch_norm=False,
         dropout=0.3,
         input_channel=0,
@@ -113,6 +116,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
         # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
         pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
+        pixels = augment(pixels, data.image_shape, settings, is_training)
 
         # A convolution needs to know which pixels are neighbours.
         x_image = tf.reshape(pixels, [-1, height, width, num_channels])  # [n, 28, 28, 1]

@@ -22,6 +22,7 @@ Expected: 98.54 ± 0.08 % on the test set, mean ± standard deviation of 5 seeds
 
 from argparse import Namespace
 
+from common.augmentation import augment
 from common.cli import parse_settings
 from common.data import DataSets, load_data
 from common.layers import activate, dropout, new_fc_layer
@@ -44,6 +45,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         learning_rate=0.002,
         hidden=(512, 256),
         activation="relu",
+        augment=False,
         batch_norm=False,
         dropout=0.3,
     )
@@ -73,6 +75,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
         # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
         pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
+        pixels = augment(pixels, data.image_shape, settings, is_training)
 
         layer, num_inputs = pixels, num_pixels
         for num_neurons in settings.hidden:  # 512, then 256

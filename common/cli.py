@@ -92,6 +92,10 @@ SHARED = {
         "help": "evaluate and export the moving averages of the weights with this decay, such as "
         "0.99 (default: the weights themselves)",
     },
+    "bfloat16": {
+        "action": "store_true",
+        "help": "multiply matrices in 16 bits, on processors made for it (AVX-512 BF16 or AMX)",
+    },
     "seed": {"type": _seed, "help": "start of every random number; equal seeds, equal runs"},
     "train_size": {
         "type": parse_count,
@@ -143,6 +147,10 @@ SPECIAL = {
     "activate_first": {"action": "store_true", "help": "activate before pooling, not after it"},
     "relu_last": {"action": "store_true", "help": "put a ReLU behind the last layer, too"},
     "activation": {"names": ACTIVATIONS, "help": "what makes the hidden layers non-linear"},
+    "augment": {
+        "action": "store_true",
+        "help": "turn, slant, scale, move and bend the training images a little, anew in each epoch",
+    },
     "batch_norm": {"action": "store_true", "help": "batch normalisation in the hidden layers"},
     "dropout": {"type": _share, "help": "share of the hidden neurons silenced in each step"},
     "input_channel": {"type": _step, "help": "channel of the filters drawn for later layers"},
@@ -162,7 +170,11 @@ ONLY_WITH = {
 
 
 def parse_settings(
-    argv: Sequence[str] | None, model: str, description: str, **recipe: Any
+    argv: Sequence[str] | None,
+    model: str,
+    description: str,
+    recipes: dict[str, dict[str, Any]] | None = None,
+    **recipe: Any,
 ) -> argparse.Namespace:
     """Read the command line of one script.
 
@@ -170,6 +182,7 @@ def parse_settings(
         argv: the arguments; None reads `sys.argv`.
         model: the script's name without `.py`.
         description: the script's docstring, shown by `--help`.
+        recipes: what each network changes in the recipe.
         recipe: the script's documented recipe: `epochs`, `batch_size`, `learning_rate` and any
             other flag's default. A default that is a table of functions offers their names, the
             first of them as the default.
@@ -204,6 +217,7 @@ def parse_settings(
     for name, flag in (special | SHARED).items():
         _add_flag(parser, name, flag, defaults)
     settings = parser.parse_args(argv)
+    defaults |= (recipes or {}).get(getattr(settings, "network", None), {})
     defaults |= defaults_of_source(settings, defaults)
     typed = list(sys.argv[1:] if argv is None else argv)
     settings.model = model

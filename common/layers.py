@@ -79,6 +79,14 @@ def new_seed() -> list[int]:
     return [seed, count]
 
 
+def seed_of_step(seed: list[int]) -> tf.Tensor:
+    """Return a pair of seeds, int64 [2], which is another one in each step of the training."""
+    graph_seed, count = seed
+    step = tf.train.get_or_create_global_step()
+    # Two numbers must name three things. Nets are far from 1,000 random operations deep.
+    return tf.stack([tf.constant(graph_seed * 1000 + count, tf.int64), step])
+
+
 def new_weights(shape: list[int]) -> tf.Variable:
     """Return a float32 variable of `shape`, drawn from a normal distribution cut at 2 σ = 0.1.
 
@@ -157,6 +165,18 @@ def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
     """
     num_features = math.prod(layer.shape.as_list()[1:])
     return tf.reshape(layer, [-1, num_features]), num_features
+
+
+def average_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """Reduce each feature map to its mean: how much of the pattern there is, wherever it is.
+
+    Args:
+        layer: [n, height, width, channels].
+
+    Returns:
+        [n, channels], and channels.
+    """
+    return tf.reduce_mean(layer, axis=[1, 2]), layer.shape.as_list()[-1]
 
 
 def new_fc_layer(
@@ -246,13 +266,8 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     """
     if rate == 0:
         return layer
-    seed, count = new_seed()
-    step = tf.train.get_or_create_global_step()
     return tf.nn.experimental.stateless_dropout(
-        layer,
-        rate=rate * tf.cast(is_training, tf.float32),
-        # Two numbers must name three things. Nets are far from 1,000 random operations deep.
-        seed=tf.stack([tf.constant(seed * 1000 + count, tf.int64), step]),
+        layer, rate=rate * tf.cast(is_training, tf.float32), seed=seed_of_step(new_seed())
     )
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 
-from common.layers import activate, dropout, flatten_layer, new_conv_layer, new_fc_layer
+from common.layers import (
+    activate,
+    average_layer,
+    dropout,
+    flatten_layer,
+    new_conv_layer,
+    new_fc_layer,
+)
 
 import tensorflow.compat.v1 as tf
 
@@ -84,3 +91,55 @@ def inception(
     layer = tf.concat(branches, axis=3)  # [n, 7, 7, 8 + 16 + 8]
     layer, num_features = flatten_layer(layer)  # [n, 1568]
     return new_hidden_layers(layer, num_features, (128,), settings, is_training)
+
+
+def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """A net for haste: no padding, so that each layer has fewer places to look at.
+
+    Source: the sizes are those of tuomaso/train_mnist_fast.
+    """
+    activation = conv_activation(settings, is_training)
+    layer, _ = new_conv_layer(x_image, 1, 5, 24, activation=activation, padding="VALID")  # 12 × 12
+    layer, _ = new_conv_layer(layer, 24, 3, 32, activation=activation, padding="VALID")  # 5 × 5
+    layer, num_features = flatten_layer(layer)  # [n, 800]
+    return new_hidden_layers(layer, num_features, (256,), settings, is_training)
+
+
+def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """The small VGGNet with batch normalisation, which carries many epochs with --augment."""
+    return vgg(x_image, settings, is_training)
+
+
+def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """As few weights as will do: narrow layers, and an average in place of a large last layer.
+
+    Source: Lin et al., "Network in network", 2013 (arXiv 1312.4400), for the average.
+    """
+    activation = conv_activation(settings, is_training)
+    layer, _ = new_conv_layer(x_image, 1, 3, 8, use_pooling=False, activation=activation)
+    layer, _ = new_conv_layer(layer, 8, 3, 12, activation=activation)  # [n, 14, 14, 12]
+    layer, _ = new_conv_layer(layer, 12, 3, 16, use_pooling=False, activation=activation)
+    layer, _ = new_conv_layer(layer, 16, 3, 12, activation=activation)  # [n, 7, 7, 12]
+    layer, _ = new_conv_layer(
+        layer, 12, 3, 16, use_pooling=False, activation=activation, padding="VALID"
+    )  # [n, 5, 5, 16]
+    return average_layer(layer)  # [n, 16]
+
+
+OTHER_NETWORKS = {
+    "lenet5": lenet5,
+    "vgg": vgg,
+    "inception": inception,
+    "fast": fast,
+    "best": best,
+    "tiny": tiny,
+}
+
+# What the recipe of a network changes in the script's.
+RECIPES = {
+    "fast": {
+        **{"batch_size": 256, "optimizer": "adam-short", "learning_rate": 0.01, "dropout": 0.0},
+    },
+    "best": {"epochs": 12, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
+    "tiny": {"epochs": 20, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
+}

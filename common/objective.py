@@ -126,6 +126,10 @@ OPTIMIZERS = {
     "sgd": Optimizer(tf.train.GradientDescentOptimizer, 0.5),
     "momentum": Optimizer(lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9), 0.1),
     "adam": Optimizer(tf.train.AdamOptimizer, 0.002),
+    # A short memory: for runs of a few epochs, in which the gradients' sizes change fast.
+    "adam-short": Optimizer(
+        lambda rate: tf.train.AdamOptimizer(rate, beta1=0.7, beta2=0.9), learning_rate=0.005
+    ),
     "rmsprop": Optimizer(tf.train.RMSPropOptimizer, 0.002),
     "adagrad": Optimizer(tf.train.AdagradOptimizer, 0.05),
     "adagrad-da": Optimizer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from common import UserError
@@ -13,7 +14,7 @@ from common.objective import AVERAGES, DIVERGED
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.core.protobuf import config_pb2
+from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
 # Deprecation notes are for programmers, not for the reader of a run.
 tf.logging.set_verbosity(tf.logging.ERROR)
@@ -38,6 +39,13 @@ class FastSession(tf.Session):
     def __init__(self, net: Namespace, settings: Namespace) -> None:
         config = tf.ConfigProto()
         config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
+        if settings.bfloat16:
+            # Weights and sums stay float32; TensorFlow casts what it multiplies.
+            config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = (
+                rewriter_config_pb2.RewriterConfig.ON
+            )
+            if not has_bfloat16():
+                print("This processor has no bfloat16 arithmetic: --bfloat16 makes it slower.")
         super().__init__(graph=net.graph, config=config)
         self.net = net
         self.settings = settings
@@ -148,6 +156,13 @@ class FastSession(tf.Session):
         places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]
         dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
         return self._make_callable_from_options(options), dtypes, places
+
+
+def has_bfloat16() -> bool:
+    """Tell whether the processor says that it multiplies bfloat16 numbers by itself."""
+    info = Path("/proc/cpuinfo")
+    words = set(info.read_text(encoding="utf-8").split()) if info.exists() else {"bf16"}
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def new_session(net: Namespace, settings: Namespace) -> FastSession:

@@ -64,7 +64,7 @@ def test_evaluation_in_batches_equals_evaluation_at_once(tmp_path, count):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_true, logits=logits)
         net = Namespace(graph=graph, x=x, y_true=y_true, loss=tf.reduce_mean(losses))
         net.y_pred_cls = tf.argmax(logits, axis=1)
-    with new_session(net, Namespace(output_dir=tmp_path)) as session:
+    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
         result = evaluation.evaluate(session, Split(images, labels))
         whole = session.run(logits, {x: images})
     np.testing.assert_array_equal(result.predicted, whole.argmax(axis=1))

@@ -174,7 +174,7 @@ def test_moving_averages_by_hand_and_their_exchange(tmp_path):
         )
     net = Namespace(graph=graph)
     weight = average = 5.0
-    with new_session(net, Namespace(output_dir=tmp_path)) as session:
+    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
         for k in range(1, 6):
             session.run(train_step)
             weight *= 0.4

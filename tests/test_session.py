@@ -26,7 +26,7 @@ def net():
 
 @pytest.fixture
 def session(net, tmp_path):
-    with new_session(net, Namespace(output_dir=tmp_path)) as session:
+    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
         yield session
 
 
@@ -53,7 +53,7 @@ def test_fetches_of_every_form_equal_a_plain_session(net, tmp_path, choose, scal
     with net.graph.as_default(), tf.Session() as plain:
         plain.run(tf.global_variables_initializer())
         expected = plain.run(choose(net), feed_dict)
-    with new_session(net, Namespace(output_dir=tmp_path)) as session:
+    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
         for _ in range(2):  # the second time the call is prepared
             result = session.run(choose(net), feed_dict)
             assert type(result) is type(expected)
@@ -98,7 +98,7 @@ def test_a_wrong_shape_is_refused_as_ever(net, session):
 
 
 def test_a_closed_session_cannot_run(net, tmp_path):
-    session = FastSession(net, Namespace(output_dir=tmp_path))
+    session = FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False))
     session.close()
     with pytest.raises(RuntimeError, match="closed"):
         session.run(net.doubled, {net.x: IMAGES})
@@ -106,6 +106,6 @@ def test_a_closed_session_cannot_run(net, tmp_path):
 
 def test_two_sessions_cannot_share_an_output_directory(net, session, tmp_path):
     with pytest.raises(UserError, match=r"another run is writing to .*--output-dir"):
-        FastSession(net, Namespace(output_dir=tmp_path))
+        FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False))
     session.close()
-    FastSession(net, Namespace(output_dir=tmp_path)).close()
+    FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False)).close()

@@ -1,0 +1,127 @@
+"""More images than there are: each training image is distorted a little, anew in each epoch.
+
+A digit that is turned, slanted, larger or smaller, moved, or written with a trembling hand is the
+same digit. A net that never sees an image twice cannot learn it by heart.
+"""
+
+from __future__ import annotations
+
+import math
+from argparse import Namespace
+
+from common.layers import new_seed, seed_of_step
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+# How far the distortions go, at most.
+ROTATION = math.radians(12)
+SCALING = 0.12  # of the width, and by itself of the height
+SLANT = 0.15  # pixels to the side for each pixel upwards
+SHIFT = 1.5 / 28  # of the width and of the height
+# Elastic: each knot of a grid is pushed in a random direction, and what lies between them follows.
+KNOTS = 6
+PUSH = 1 / 28  # of the width and of the height, standard deviation
+
+
+def augment(
+    pixels: tf.Tensor, image_shape: tuple[int, int], settings: Namespace, is_training: tf.Tensor
+) -> tf.Tensor:
+    """Distort each image while training, where `--augment` asks for it; otherwise change nothing.
+
+    How image i of the mini-batch is distorted in step k depends on the graph's seed, on k and on i
+    alone, so a resumed run sees what the interrupted one would have seen.
+
+    Args:
+        pixels: float32 [n, height · width].
+        image_shape: height and width.
+        settings: `augment`.
+        is_training: bool, a scalar.
+
+    Returns:
+        float32 [n, height · width]. What is moved in from outside the image is 0.
+
+    Source: Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied
+    to visual document analysis", 2003.
+    """
+    if not settings.augment:
+        return pixels
+    seed = seed_of_step(new_seed())
+    with tf.name_scope("augment"):
+        return tf.cond(is_training, lambda: _distort(pixels, image_shape, seed), lambda: pixels)
+
+
+def _distort(pixels: tf.Tensor, image_shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:
+    num_images = tf.shape(pixels)[0]
+    # For each pixel of the new image: the place in the old one from which it is taken. Places are
+    # numbered from −0.5 to 0.5, whatever the size of the image.
+    rows, columns = np.meshgrid(*(_places(size) for size in image_shape), indexing="ij")
+    places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)]).astype(np.float32)
+    # [n, 2, 3] · [3, pixels] → [n, 2, pixels]
+    places = tf.einsum("nij,jp->nip", _affine_matrices(num_images, seed), places)
+    places += _elastic_pushes(num_images, image_shape, seed + 1)
+    return sample(tf.reshape(pixels, [-1, *image_shape]), places[:, 0], places[:, 1])
+
+
+def _places(count: int) -> np.ndarray:
+    return (np.arange(count) + 0.5) / count - 0.5
+
+
+def _affine_matrices(num_images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    """Draw a random turn, slant, scaling and shift for each image: float32 [n, 2, 3]."""
+    random = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
+    angle, slant = ROTATION * random[:, 0], SLANT * random[:, 1]
+    height, width = 1 + SCALING * random[:, 2], 1 + SCALING * random[:, 3]
+    down, right = SHIFT * random[:, 4], SHIFT * random[:, 5]
+    sine, cosine = tf.sin(angle), tf.cos(angle)
+    row = [height * cosine, -width * sine, down]
+    column = [height * (sine + slant), width * cosine, right]
+    return tf.stack([tf.stack(row, 1), tf.stack(column, 1)], 1)
+
+
+def _elastic_pushes(
+    num_images: tf.Tensor, image_shape: tuple[int, int], seed: tf.Tensor
+) -> tf.Tensor:
+    """Draw a smooth random field for each image: float32 [n, 2, pixels]."""
+    knots = tf.random.stateless_normal([num_images * 2, KNOTS, KNOTS], seed, stddev=PUSH)
+    height, width = (_smooth(size) for size in image_shape)
+    return tf.reshape(
+        tf.einsum("hk,nkl,wl->nhw", height, knots, width), [-1, 2, math.prod(image_shape)]
+    )
+
+
+def _smooth(size: int) -> np.ndarray:
+    """Return how much each pixel of a row follows each knot: float32 [size, KNOTS]."""
+    distance = _places(size)[:, None] - np.linspace(-0.5, 0.5, KNOTS)
+    weights = np.exp(-0.5 * (distance * (KNOTS - 1)) ** 2)
+    return (weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))).astype(np.float32)
+
+
+def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
+    """Read images at places between their pixels: the mean of the four around, by nearness.
+
+    Args:
+        images: float32 [n, height, width].
+        rows: float32 [n, places], from −0.5 (upper edge) to 0.5; outside there are zeros.
+        columns: the same from left to right.
+
+    Returns:
+        float32 [n, places].
+    """
+    height, width = images.shape.as_list()[1:]
+    num_images = tf.shape(images)[0]
+    # A border of zeros for whatever lies outside.
+    padded = tf.pad(images, [[0, 0], [1, 2], [1, 2]])
+    row = tf.clip_by_value((rows + 0.5) * height + 0.5, 0.0, height + 1.0)
+    column = tf.clip_by_value((columns + 0.5) * width + 0.5, 0.0, width + 1.0)
+    top, left = tf.floor(row), tf.floor(column)
+    down, right = row - top, column - left
+    # Each pixel with its neighbours to the right, below, and below to the right: [n · places, 4].
+    corners = [padded[:, :-1, :-1], padded[:, :-1, 1:], padded[:, 1:, :-1], padded[:, 1:, 1:]]
+    corners = tf.reshape(tf.stack(corners, axis=3), [-1, 4])
+    first = tf.range(num_images)[:, None] * (height + 2) * (width + 2)
+    index = first + tf.cast(top * (width + 2) + left, tf.int32)
+    corner = tf.gather(corners, index)  # [n, places, 4]
+    upper = corner[..., 0] * (1 - right) + corner[..., 1] * right
+    lower = corner[..., 2] * (1 - right) + corner[..., 3] * right
+    return upper * (1 - down) + lower * down

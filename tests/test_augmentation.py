@@ -1,0 +1,82 @@
+"""common/augmentation.py against SciPy's interpolation, and what a distortion may depend on."""
+
+from argparse import Namespace
+
+from common import augmentation
+from common.data import load_data
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+from scipy import ndimage
+
+AUGMENT = Namespace(augment=True)
+
+
+def distorted(pixels, image_shape, is_training=True, seed=0, step=0, settings=AUGMENT):
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(seed)
+        result = augmentation.augment(
+            tf.constant(pixels), image_shape, settings, tf.constant(is_training)
+        )
+        global_step = tf.train.get_or_create_global_step()
+        session.run(global_step.initializer)
+        session.run(tf.assign(global_step, step))
+        return session.run(result)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return (load_data(train_size=64).train.images / 255).astype(np.float32)
+
+
+def test_sampling_is_what_scipy_interpolates(digits):
+    images = digits[:5].reshape(-1, 28, 28)[:, :, :20]  # not square
+    places = np.random.default_rng(0).uniform(-0.7, 0.7, [2, 5, 300]).astype(np.float32)
+    with tf.Session() as session:
+        result = session.run(augmentation.sample(tf.constant(images), *map(tf.constant, places)))
+    height_and_width = np.array([[[28]], [[20]]])
+    pixels = (places + 0.5) * height_and_width - 0.5
+    expected = [
+        ndimage.map_coordinates(image, pixels[:, i], order=1, mode="grid-constant")
+        for i, image in enumerate(images)
+    ]
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+def test_each_image_is_distorted_in_its_own_way_while_training_only(digits):
+    same = np.repeat(digits[:1], 10, axis=0)
+    results = distorted(same, (28, 28))
+    assert results.shape == same.shape
+    assert len(np.unique(results, axis=0)) == 10
+    assert results.min() >= 0
+    assert results.max() <= 1
+    np.testing.assert_array_equal(distorted(same, (28, 28), is_training=False), same)
+
+
+def test_the_distortion_is_a_function_of_seed_and_step(digits):
+    first = distorted(digits, (28, 28), seed=3, step=7)
+    np.testing.assert_array_equal(first, distorted(digits, (28, 28), seed=3, step=7))
+    for seed, step in ((3, 8), (4, 7)):
+        assert not np.array_equal(first, distorted(digits, (28, 28), seed=seed, step=step))
+
+
+def test_without_the_flag_nothing_is_added(digits):
+    with tf.Graph().as_default():
+        pixels = tf.constant(digits)
+        no = Namespace(augment=False)
+        assert augmentation.augment(pixels, (28, 28), no, tf.constant(True)) is pixels
+
+
+def test_no_distortion_of_size_zero_changes_anything(digits, monkeypatch):
+    for size in ("ROTATION", "SCALING", "SLANT", "SHIFT", "PUSH"):
+        monkeypatch.setattr(augmentation, size, 0.0)
+    np.testing.assert_allclose(distorted(digits, (28, 28)), digits, atol=1e-4)
+    np.testing.assert_allclose(distorted(digits, (14, 56)), digits, atol=1e-4)
+
+
+def test_a_distorted_digit_is_still_there(digits):
+    """Nothing is thrown out of the image: the ink stays, but for the change of its size."""
+    ink = distorted(digits, (28, 28)).sum(axis=1) / digits.sum(axis=1)
+    assert 0.9 < ink.mean() < 1.15
+    assert ink.min() > 0.5
