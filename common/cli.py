@@ -149,7 +149,7 @@ SPECIAL = {
     "activation": {"names": ACTIVATIONS, "help": "what makes the hidden layers non-linear"},
     "augment": {
         "action": "store_true",
-        "help": "turn, slant, scale, move and bend the training images a little, anew in each epoch",
+        "help": "turn, slant, scale, move and bend the training images, anew in each epoch",
     },
     "batch_norm": {"action": "store_true", "help": "batch normalisation in the hidden layers"},
     "dropout": {"type": _share, "help": "share of the hidden neurons silenced in each step"},
