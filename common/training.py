@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from common import UserError
 from common.checkpoints import Checkpoints
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
-from common.evaluation import accuracy_message, evaluate
+from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
 from common.layers import describe
 from common.objective import LOSS_LIMIT
 from common.session import FastSession
@@ -100,12 +100,13 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
                 row = _history_row(data, session, done, done / epoch_length, clock)
                 session.history.append(row)
                 _say(_history_line(row))
-                if not row["train_loss"] < LOSS_LIMIT:  # true for NaN, too
-                    raise session.diverged()
+                _require_sound(session, row["train_loss"])
             summarize(done)
             if done in settings.evaluate_at:
                 with clock.paused():
                     _print_stage(data, session, done)
+            if stop_requests and not end_of_epoch:
+                _require_sound(session, evaluate(session, train.first(BATCH_SIZE)).loss)
             if end_of_epoch or stop_requests:
                 checkpoints.save(done, clock.seconds)
             if stop_requests and done < num_steps:
@@ -115,6 +116,12 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
                     f"Continue with: {settings.command} --resume",
                     stop_requests[0],
                 )
+
+
+def _require_sound(session: FastSession, loss: float) -> None:
+    """Raise a UserError rather than let a checkpoint keep weights that have grown beyond bounds."""
+    if not loss < LOSS_LIMIT:  # true for NaN, too
+        raise session.diverged()
 
 
 def _history_row(

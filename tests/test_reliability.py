@@ -15,6 +15,9 @@ import time
 import mnist_mlp
 import mnist_softmax
 from common import UsageError, UserError
+from common.data import load_data
+from common.session import new_session
+from common.training import mini_batches
 
 import numpy as np
 import pytest
@@ -203,10 +206,26 @@ def test_ctrl_c_in_every_phase_ends_quietly(tmp_path, seconds):
     assert (status, bool(errors)) in ((130, True), (0, False))
 
 
+def test_ctrl_c_in_the_step_in_which_the_weights_overflow_keeps_no_broken_checkpoint(tmp_path):
+    flags = ["--learning-rate", "1e6", "--decay", "constant", *QUICK, "--output-dir", str(tmp_path)]
+    settings = mnist_mlp.read_settings(flags)
+    data = load_data(train_size=settings.train_size)
+    net = mnist_mlp.build_graph(settings, data)
+    with (
+        new_session(net, settings) as session,
+        pytest.raises(UserError, match="no longer a finite number below a million in step 2"),
+    ):
+        for images, labels in mini_batches(data, session):
+            session.run(net.train_step, {net.x: images, net.y_true: labels})
+            os.kill(os.getpid(), signal.SIGINT)
+    assert tensors_in(tmp_path) == {}
+
+
+DISTORTED = ["--dropout", "0.3", "--batch-norm", "--augment"]
 ALL_ON = {
     "mnist_softmax.py": [],
-    "mnist_mlp.py": ["--hidden", "50", "30", "--dropout", "0.3", "--batch-norm"],
-    "mnist_cnn.py": ["--conv", "3x4", "3x6", "--fc", "20", "--dropout", "0.3", "--batch-norm"],
+    "mnist_mlp.py": ["--hidden", "50", "30", *DISTORTED],
+    "mnist_cnn.py": ["--conv", "3x4", "3x6", "--fc", "20", *DISTORTED],
 }
 SHARED = ["--train-size", "1500", "--batch-size", "20", "--epochs", "4", "--moving-average", "0.9"]
 

@@ -89,6 +89,7 @@ def test_every_activation_equals_its_formula(activation):
         ("lenet5", [156, 2_416, 48_120, 10_164, 850]),
         ("vgg", [160, 2_320, 4_640, 9_248, 200_832, 1_290]),
         ("inception", [416, 136, 2_320, 3_208, 200_832, 1_290]),
+        ("fast", [624, 6_944, 205_056, 2_570]),
     ],
 )
 def test_parameters_of_the_networks(mnist, network, counts):
