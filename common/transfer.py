@@ -122,6 +122,11 @@ def defaults_of_source(settings: Namespace, defaults: dict[str, Any]) -> dict[st
             )
     if kept["network"] not in defaults["network"]:
         raise _misfit(source.folder, f"this version knows no network {kept['network']}")
+    if settings.augment:
+        raise UsageError(
+            "--augment distorts the images anew in each step, but with --transfer-from each image "
+            "goes through the kept layers only once. Leave out one of them."
+        )
     output_dir = settings.output_dir or Path("runs") / f"{MODEL}_transfer"
     if os.path.realpath(output_dir) == os.path.realpath(folder):
         raise UsageError(

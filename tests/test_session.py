@@ -109,3 +109,19 @@ def test_two_sessions_cannot_share_an_output_directory(net, session, tmp_path):
         FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False))
     session.close()
     FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False)).close()
+
+
+def test_bfloat16_multiplies_in_16_bits_and_the_default_in_32(tmp_path):
+    random = np.random.default_rng(0)
+    left, right = random.standard_normal([2, 64, 64]).astype(np.float32)
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [64, 64])
+        product = tf.nn.relu(tf.matmul(x, tf.Variable(right)))
+    errors = []
+    for bfloat16 in (False, True):
+        settings = Namespace(output_dir=tmp_path, bfloat16=bfloat16)
+        with new_session(Namespace(graph=graph), settings) as session:
+            exact = np.maximum(left.astype(np.float64) @ right, 0)
+            errors.append(np.abs(session.run(product, {x: left}) - exact).max())
+    assert errors[0] < 1e-4
+    assert 1e-3 < errors[1] < 0.5  # 8 bits of each number are left

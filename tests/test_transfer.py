@@ -240,6 +240,7 @@ def test_resuming_from_a_source_that_has_changed_is_refused(digits, tmp_path):
         (["--network", "lenet5"], r"--network contradicts .* trained with network s4\."),
         (["--batch-norm"], r"--batch-norm contradicts .* trained with batch_norm off\."),
         (["--pooling", "average"], r"--pooling contradicts .* trained with pooling max\."),
+        (["--augment"], r"--augment distorts the images anew .* Leave out one of them\."),
     ],
 )
 def test_the_kept_layers_cannot_be_changed(source, flags, sentence):
