@@ -14,6 +14,7 @@ from common.layers import new_seed, seed_of_step
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+AUGMENTED = "augmented"
 # How far the distortions go, at most.
 ROTATION = math.radians(12)
 SCALING = 0.12  # of the width, and by itself of the height
@@ -48,7 +49,9 @@ def augment(
         return pixels
     seed = seed_of_step(new_seed())
     with tf.name_scope("augment"):
-        return tf.cond(is_training, lambda: _distort(pixels, image_shape, seed), lambda: pixels)
+        pixels = tf.cond(is_training, lambda: _distort(pixels, image_shape, seed), lambda: pixels)
+    tf.add_to_collection(AUGMENTED, pixels)
+    return pixels
 
 
 def _distort(pixels: tf.Tensor, image_shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:

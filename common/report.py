@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common import plots
+from common.augmentation import AUGMENTED
 from common.checkpoints import decisive_settings
 from common.data import DataSets
 from common.evaluation import (
@@ -26,6 +27,8 @@ import tensorflow.compat.v1 as tf
 
 # The two test images whose way through the net is drawn, as in Hvass's tutorial.
 IMAGES_FOLLOWED = [0, 13]
+# How often the picture of --augment shows each image.
+NUM_COPIES = 16
 # Where a SavedModel notes the image size and the names of the classes: TensorFlow leaves the folder
 # assets.extra to whoever writes the model.
 CLASSES_FILE = "assets.extra/classes.json"
@@ -147,6 +150,19 @@ def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.nda
         **show,
     )
     plots.plot_curves(folder / files[3], session.history, **show)
+    for augmented in session.graph.get_collection(AUGMENTED):  # one with --augment, else none
+        files.append("augmented.png")
+        copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
+        feed_dict = {session.net.x: copies, session.net.is_training: True}
+        copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
+        plots.plot_layer_outputs(
+            folder / files[-1],
+            data.train.images[:2].reshape(-1, *shape),
+            np.moveaxis(copies, 1, -1),
+            ["a training image", "another one"],
+            title=f"What --augment makes of two training images: {NUM_COPIES} of countless ways",
+            **show,
+        )
     followed = [index for index in IMAGES_FOLLOWED if index < test.total]
     for layer in layers_of(session.graph):
         weights = session.run(layer.weights.value())
