@@ -119,8 +119,10 @@ def weights_in(folder):
     return {name: reader.get_tensor(name) for name in names}
 
 
-# Dropout, momentum and a schedule: all that could differ after a pause.
-FLAGS = ["--train-size", "1990", "--batch-size", "20", "--epochs", "6", "--seed", "7"]
+# Dropout, distortions, momentum, averages and a schedule: all that could differ after a pause.
+FLAGS = ["--augment", "--batch-norm", "--moving-average", "0.9", "--l1", "1e-5", "--l2", "1e-4"]
+FLAGS += ["--hidden", "40", "20", "--clip-norm", "1", "--decay", "staircase", "--decay-steps", "7"]
+FLAGS += ["--train-size", "1990", "--batch-size", "20", "--epochs", "6", "--seed", "7"]
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from common.layers import layers_of
 
 import numpy as np
 import pytest
-import shell
 import tensorflow.compat.v1 as tf
 
 
@@ -167,23 +166,6 @@ def test_batch_norm_by_hand():
         expected = (values - mean) / np.sqrt(variance + 1e-3)
         result = session.run(layer, {x: values, training: False})
         np.testing.assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_batch_norm_averages_and_every_schedule_survive_a_resume(tmp_path):
-    flags = ["--train-size", "600", "--batch-size", "50", "--batch-norm", "--hidden", "40", "20"]
-    flags += ["--moving-average", "0.9", "--l1", "1e-5", "--l2", "1e-4", "--clip-norm", "1"]
-    flags += ["--decay", "staircase", "--decay-steps", "7", "--epochs", "3"]
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    shell.run("mnist_mlp.py", *flags, "--output-dir", whole)
-    process = shell.start("mnist_mlp.py", *flags, "--output-dir", parts)
-    for line in process.stdout:
-        if line.split()[:1] == ["2"]:  # the checkpoint of the first epoch is complete
-            break
-    process.kill()
-    process.communicate()
-    shell.run("mnist_mlp.py", *flags, "--output-dir", parts, "--resume")
-    first, second = shell.metrics_in(whole), shell.metrics_in(parts)
-    assert shell.without_times(first) == shell.without_times(second)
 
 
 # Small things of S1.
