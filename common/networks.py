@@ -106,8 +106,15 @@ def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """The small VGGNet with batch normalisation, which carries many epochs with --augment."""
-    return vgg(x_image, settings, is_training)
+    """One layer more than fast, twice as wide: what many epochs with --augment can still fill."""
+    activation = conv_activation(settings, is_training)
+    layer, _ = new_conv_layer(x_image, 1, 5, 24, activation=activation, padding="VALID")  # 12 × 12
+    layer, _ = new_conv_layer(
+        layer, 24, 3, 48, use_pooling=False, activation=activation, padding="VALID"
+    )  # [n, 10, 10, 48]
+    layer, _ = new_conv_layer(layer, 48, 3, 48, activation=activation, padding="VALID")  # 4 × 4
+    layer, num_features = flatten_layer(layer)  # [n, 768]
+    return new_hidden_layers(layer, num_features, (128,), settings, is_training)
 
 
 def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
@@ -138,8 +145,9 @@ OTHER_NETWORKS = {
 # What the recipe of a network changes in the script's.
 RECIPES = {
     "fast": {
-        **{"batch_size": 256, "optimizer": "adam-short", "learning_rate": 0.01, "dropout": 0.0},
+        **{"batch_size": 256, "optimizer": "adam-short", "learning_rate": 0.01},
+        **{"batch_norm": True, "dropout": 0.0},
     },
-    "best": {"epochs": 12, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
+    "best": {"epochs": 50, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
     "tiny": {"epochs": 20, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
 }

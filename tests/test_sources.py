@@ -88,7 +88,9 @@ def test_every_activation_equals_its_formula(activation):
         ("lenet5", [156, 2_416, 48_120, 10_164, 850]),
         ("vgg", [160, 2_320, 4_640, 9_248, 200_832, 1_290]),
         ("inception", [416, 136, 2_320, 3_208, 200_832, 1_290]),
-        ("fast", [624, 6_944, 205_056, 2_570]),
+        ("fast", [48, 624, 64, 6_944, 205_056, 512, 2_570]),
+        ("best", [48, 624, 96, 10_416, 96, 20_784, 98_432, 256, 1_290]),
+        ("tiny", [16, 80, 24, 876, 32, 1_744, 24, 1_740, 32, 1_744, 170]),
     ],
 )
 def test_parameters_of_the_networks(mnist, network, counts):
@@ -96,6 +98,8 @@ def test_parameters_of_the_networks(mnist, network, counts):
     assert [layer.num_parameters for layer in layers_of(net.graph)] == counts
     if network == "lenet5":
         assert sum(counts) == 61_706  # as S1 counts them, its slip in the fourth layer mended
+    if network == "tiny":
+        assert sum(counts) < 7_000
 
 
 @pytest.mark.parametrize(
@@ -235,6 +239,6 @@ def test_the_networks_are_as_long_as_promised():
     """About ten lines each, or reading them side by side is no lesson."""
     import inspect
 
-    for network in (networks.lenet5, networks.vgg, networks.inception):
+    for network in networks.OTHER_NETWORKS.values():
         lines = inspect.getsource(network).partition('"""')[2].partition('"""')[2].splitlines()
         assert len([line for line in lines if line.strip()]) <= 14
