@@ -146,7 +146,7 @@ OTHER_NETWORKS = {
 RECIPES = {
     "fast": {
         **{"batch_size": 256, "optimizer": "adam-short", "learning_rate": 0.01},
-        **{"batch_norm": True, "dropout": 0.0},
+        "batch_norm": True,
     },
     "best": {"epochs": 50, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
     "tiny": {"epochs": 20, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
