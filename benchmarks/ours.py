@@ -1,0 +1,67 @@
+"""The product itself: a script's own `build_graph` in the Session of common/session.py."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from pathlib import Path
+
+from benchmarks.trainer import MiniBatches
+from benchmarks.workloads import Workload
+from common.evaluation import evaluate
+from common.layers import layers_of
+from common.session import new_session
+
+import tensorflow.compat.v1 as tf
+
+
+class Ours:
+    """A net of ours; the loop of `steps` is that of the scripts, without what surrounds it."""
+
+    def __init__(self, workload: Workload) -> None:
+        script = importlib.import_module(workload.script)
+        self.folder = tempfile.TemporaryDirectory()
+        self.batches = MiniBatches(workload)
+        flags = [*workload.flags, "--output-dir", str(Path(self.folder.name))]
+        self.settings = script.read_settings(flags)
+        self.net = script.build_graph(self.settings, self.batches.data)
+        layers = layers_of(self.net.graph)
+        self.num_parameters = sum(layer.num_parameters for layer in layers)
+        with self.net.graph.as_default():
+            self._initialize = tf.global_variables_initializer()
+            self._global_step = tf.train.get_or_create_global_step()
+        # The gradient of a layer's weights and that of its input each take as many operations as
+        # its result, and nobody needs the gradient of the images.
+        multiply_adds = [layer.multiply_adds for layer in layers]
+        self.flops = 2 * workload.batch_size * (3 * sum(multiply_adds) - multiply_adds[0])
+        self.session = new_session(self.net, self.settings)
+
+    def restart(self, seed: int) -> None:
+        """See `Trainer.restart`. Another seed is another graph, as in the scripts."""
+        workload = self.batches.workload
+        self.session.close()
+        seeded = (*workload.flags, "--seed", str(seed), "--output-dir", self.folder.name)
+        script = importlib.import_module(workload.script)
+        self.settings = script.read_settings(list(seeded))
+        self.net = script.build_graph(self.settings, self.batches.data)
+        with self.net.graph.as_default():
+            initialize = tf.global_variables_initializer()
+        self.session = new_session(self.net, self.settings)
+        # TensorFlow prepares a graph when it first runs: not part of anyone's steps.
+        self.batches.restart(seed)
+        self.steps(1)
+        self.session.run(initialize)
+        self.batches.restart(seed)
+
+    def steps(self, count: int) -> None:
+        """See `Trainer.steps`."""
+        net, session, train = self.net, self.session, self.batches.data.train
+        for indices in self.batches.take(count):
+            images, labels = train.images[indices], train.labels[indices]
+            feed_dict = {net.x: images, net.y_true: labels, net.is_training: True}
+            session.run(net.train_step, feed_dict)
+
+    def evaluate(self) -> float:
+        """See `Trainer.evaluate`."""
+        with self.session.averaged_weights():
+            return evaluate(self.session, self.batches.data.test).accuracy

@@ -1,0 +1,189 @@
+"""Results → the tables of docs/performance.md.
+
+A spread is a list of median, lower and upper quartile, as JSON keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from benchmarks.contestants import CONTESTANTS
+from common.compare import percent
+
+MISSING = "–"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown, its first column to the left and the others to the right."""
+    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def ratio_cell(spread: Sequence[float] | None) -> str:
+    """Return a ratio with its quartiles: `0.33 (0.32 to 0.35)`."""
+    if spread is None:
+        return MISSING
+    median, low, high = spread
+    return f"{median:.2f} ({low:.2f} to {high:.2f})"
+
+
+def time_cell(spread: Sequence[float] | None) -> str:
+    """Return a time with its quartiles, in the unit that suits it."""
+    if spread is None:
+        return MISSING
+    factor, unit = next((f, u) for f, u in ((1e6, "µs"), (1e3, "ms"), (1, "s")) if _fits(spread, f))
+    median, low, high = (_three_digits(factor * value) for value in spread)
+    return f"{median} {unit} ({low} to {high})"
+
+
+def _fits(spread: Sequence[float], factor: float) -> bool:
+    return spread[0] * factor < 1000 or factor == 1
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:,.0f} MB"
+
+
+def steps_text(results: dict[str, Any]) -> str:
+    """Return a table for each net."""
+    return "\n\n".join(_steps_table(one) for one in results["workloads"].values())
+
+
+def _steps_table(workload: dict[str, Any]) -> str:
+    rows = workload["rows"]
+    with_bfloat16 = "ours-bfloat16" in rows
+    head = ["", "a step", "ours / theirs"]
+    head += ["ours with `--bfloat16` / theirs"] if with_bfloat16 else []
+    head += [
+        "share of the float32 peak",
+        "test images a second",
+        "ours / theirs, testing",
+        "memory",
+    ]
+    lines = []
+    for name, row in rows.items():
+        is_net = "seconds_per_image" in row
+        line = [CONTESTANTS[name].title, time_cell(row["seconds"])]
+        line.append(ratio_cell(row.get("ratio")) if is_net and name != "ours" else MISSING)
+        if with_bfloat16:
+            against = rows["ours-bfloat16"]["ratios_bfloat16"].get(name)
+            line.append(ratio_cell(against) if name != "ours-bfloat16" else MISSING)
+        share = row.get("share_of_peak")
+        line.append(f"{share[0]:.0%}" if share else MISSING)
+        line.append(f"{1 / row['seconds_per_image'][0]:,.0f}" if is_net else MISSING)
+        tested = row.get("evaluation_ratio") if name != "ours" else None
+        lines.append([*line, ratio_cell(tested), _megabytes(row["memory"])])
+    text = f"**{workload['title']}** (`{workload['command']}`)\n\n{table(head, lines)}"
+    peaks = [row["flops_per_second"][0] for row in rows.values() if "flops_per_second" in row]
+    if peaks and workload["flops"]:
+        text += (
+            f"\n\nA step is {workload['flops'] / 1e6:,.1f} million floating-point operations; the "
+            f"machine's float32 peak in these rounds was {max(peaks) / 1e9:.0f} thousand million a "
+            "second."
+        )
+    return text + _failures(workload["failed"])
+
+
+def _failures(failed: dict[str, str]) -> str:
+    return "".join(f"\n\nLeft out: {message}" for message in failed.values())
+
+
+def accuracy_text(results: dict[str, Any]) -> str:
+    """Return a table for each run."""
+    return "\n\n".join(_run_table(run) for run in results["runs"].values())
+
+
+def _run_table(run: dict[str, Any]) -> str:
+    with_bfloat16 = "ours-bfloat16" in run["rows"]
+    head = ["", "training", "ours / theirs"]
+    head += ["ours with `--bfloat16` / theirs"] if with_bfloat16 else []
+    lines = []
+    for name, row in run["rows"].items():
+        line = [CONTESTANTS[name].title, time_cell(row["seconds"])]
+        line.append(ratio_cell(row.get("ratio_of_ours") if name != "ours" else None))
+        if with_bfloat16:
+            against = row["ratio_of_ours-bfloat16"] if name != "ours-bfloat16" else None
+            line.append(ratio_cell(against))
+        lines.append([*line, percent(row["mean"], row["std"])])
+    seeds = run["seeds"]
+    return (
+        f"**To a {run['title']}** (`{run['command']}`, {seeds} seed{'s' * (seeds != 1)})\n\n"
+        + table([*head, "test, %"], lines)
+        + _failures(run["failed"])
+    )
+
+
+def process_text(results: dict[str, Any]) -> str:
+    """Return the table of the whole process."""
+    lines = [
+        [
+            "`python mnist_softmax.py`",
+            time_cell(results["seconds"]),
+            ratio_cell(results["ratio"]),
+            _megabytes(results["memory"]),
+        ],
+        [
+            '`python -c "import tensorflow"`',
+            time_cell(results["import_seconds"]),
+            MISSING,
+            _megabytes(results["import_memory"]),
+        ],
+    ]
+    return table(["", "from the shell to the exit", "first / second", "memory"], lines)
+
+
+def growth_text(results: dict[str, Any]) -> str:
+    """Return a table for each series, and that of the cores."""
+    parts = [_series_table(series) for series in results["series"]]
+    cores = list(next(iter(results["cores"].values()))["seconds"])
+    head = ["a step on so many cores", *cores, *(f"speed-up of {n}" for n in cores[1:])]
+    lines = [
+        [
+            one["title"],
+            *(time_cell(one["seconds"][n]) for n in cores),
+            *(ratio_cell(one["speedup"][n]) for n in cores[1:]),
+        ]
+        for one in results["cores"].values()
+    ]
+    return "\n\n".join([*parts, table(head, lines)])
+
+
+def _series_table(series: dict[str, Any]) -> str:
+    head = [series["size"], "time", "time per 1,000", "exponent from the line above", "memory"]
+    lines = []
+    exponents = [None, *series["exponents"]]
+    columns = (series["sizes"], series["seconds"], exponents, series["memory"])
+    for size, seconds, power, memory in zip(*columns, strict=True):
+        each = time_cell([1000 * value / size for value in seconds]).partition(" (")[0]
+        power_cell = MISSING if power is None else f"{power:.2f}"
+        lines.append([f"{size:,}", time_cell(seconds), each, power_cell, _megabytes(memory)])
+    text = (
+        f"**{series['title']}**\n\n{table(head, lines)}\n\nExponent over all: "
+        f"{series['exponent']:.2f}; time is {series['linear']}."
+    )
+    if "memory_per_byte_of_data" in series:
+        text += (
+            f" Memory grows by {series['memory_per_byte_of_data']:.2f} bytes for each byte of "
+            f"training images; TensorFlow alone, as this program loads it, has "
+            f"{_megabytes(series['tensorflow_memory'])}."
+        )
+    return text
+
+
+TEXTS = {
+    "steps": steps_text,
+    "accuracy": accuracy_text,
+    "process": process_text,
+    "growth": growth_text,
+}
+
+
+def section(name: str, results: dict[str, Any]) -> str:
+    """Return what stands between the markers of a measurement: its command and its tables."""
+    on = ", ".join([results["machine"], *results["versions"]])
+    return f"Made by `{results['command']}` on {on}.\n\n{TEXTS[name](results)}\n"
