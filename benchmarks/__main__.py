@@ -71,7 +71,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"who takes part (default: {' '.join(CONTESTANTS)})",
     )
     counts = {
-        "rounds": (11, "times that each step is timed"),
+        "rounds": (9, "times that each step is timed"),
         "seeds": (10, "times that each run of `accuracy` is trained, seeds 0 to N-1"),
         "processes": (5, "times that a whole process is timed"),
     }
@@ -86,9 +86,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds",
         type=_seconds,
-        default=0.5,
+        default=0.4,
         metavar="X",
-        help="about how long each contestant works in each round, in seconds (default: 0.5)",
+        help="about how long each contestant works in each round, in seconds (default: 0.4)",
     )
     parser.add_argument(
         "--quick",

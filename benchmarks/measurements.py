@@ -31,7 +31,7 @@ PEAKS = ("matmul-tensorflow", "matmul-pytorch")
 BFLOAT16 = ("ours-bfloat16", "pytorch-bfloat16")
 # torch.compile takes a minute to prepare a run, Keras has no target of its own there.
 IN_RUNS = ("ours", "plain", "pytorch", "pytorch-tuned", "jax", *BFLOAT16)
-EVALUATIONS = 3
+EVALUATIONS = 2
 BATCH_SIZES = (16, 64, 256, 1024, 4096)
 TRAINING_IMAGES = (15_000, 60_000, 240_000, 480_000)
 IMAGE_SIDES = (14, 28, 56, 112)

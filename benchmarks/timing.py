@@ -132,7 +132,7 @@ class Child:
 def start_all(
     stack: ExitStack, wanted: dict[Any, tuple[str, Workload, int | None]]
 ) -> tuple[dict[Any, Child], dict[Any, str]]:
-    """Start children, one after the other.
+    """Start children, all at once: they build their nets side by side.
 
     Args:
         stack: closes them in the end.
@@ -141,10 +141,12 @@ def start_all(
     Returns:
         the children that are ready, and what those said that failed, by their keys.
     """
-    children, failed = {}, {}
+    started = {}
     for key, arguments in wanted.items():
-        child = Child(*arguments)
-        stack.callback(child.close)
+        started[key] = Child(*arguments)
+        stack.callback(started[key].close)
+    children, failed = {}, {}
+    for key, child in started.items():
         try:
             children[key] = child.wait_until_ready()
         except ChildError as error:
