@@ -22,6 +22,7 @@ from benchmarks.timing import Child, ChildError, in_rounds, ratio, spread, start
 from benchmarks.workloads import RUNS, STEPS, Workload, read
 from common import UserError
 from common.data import DataSets, load_data
+from common.session import has_bfloat16
 
 import numpy as np
 from PIL import Image
@@ -47,6 +48,21 @@ def _workload(name: str, contestant: str, recipes: dict[str, Workload]) -> Workl
     return replace(workload, flags=(*workload.flags, *CONTESTANTS[contestant].flags))
 
 
+def _taking_part(names: list[str], in_bfloat16: bool) -> tuple[list[str], dict[str, str]]:
+    """Return who takes part, and why the others do not.
+
+    Where the processor has no such arithmetic, bfloat16 is many times slower than float32 with
+    everyone, and would only lengthen the measurement.
+    """
+    wanted = [name for name in names if name not in BFLOAT16]
+    asked = [name for name in names if name in BFLOAT16]
+    if not in_bfloat16 or not asked:
+        return wanted, {}
+    if has_bfloat16():
+        return wanted + asked, {}
+    return wanted, {"bfloat16": "bfloat16, since this processor has no arithmetic for it."}
+
+
 def measure_steps(options: Namespace) -> dict[str, Any]:
     """Time the training step of each net, and the classification of the test images.
 
@@ -58,14 +74,14 @@ def measure_steps(options: Namespace) -> dict[str, Any]:
     recipes = {name: read(STEPS[name]) for name in options.workloads}
     results = {}
     for name, workload in recipes.items():
-        wanted = [c for c in options.contestants if workload.conv or c not in BFLOAT16]
+        wanted, left_out = _taking_part(options.contestants, bool(workload.conv))
         tasks = {c: (c, _workload(name, c, recipes), None) for c in wanted}
         pieces = len(wanted) * (options.rounds + 1 + 1 + EVALUATIONS)
         with ExitStack() as stack, _bar(f"steps, {name}", pieces) as bar:
             children, failed = start_all(stack, tasks)
             _require_equal_nets(children)
             times, failed_later = in_rounds(children, options.rounds, options.seconds, bar.update)
-            failed |= failed_later
+            failed |= failed_later | left_out
             memory = {c: children[c].do("steps", 1)["memory"] for c in times}
             images = _time_evaluation({c: children[c] for c in times}, bar)
             flops = {c: children[c].flops for c in times}
@@ -140,7 +156,7 @@ def measure_accuracy(options: Namespace) -> dict[str, Any]:
     results = {}
     for name in RUNS:
         recipes = {name: read(RUNS[name])}
-        wanted = [c for c in options.contestants if c in IN_RUNS]
+        wanted, left_out = _taking_part([c for c in options.contestants if c in IN_RUNS], True)
         tasks = {c: (c, _workload(name, c, recipes), None) for c in wanted}
         with ExitStack() as stack, _bar(f"mean of {name} %", len(wanted) * options.seeds) as bar:
             children, failed = start_all(stack, tasks)
@@ -158,7 +174,7 @@ def measure_accuracy(options: Namespace) -> dict[str, Any]:
             "title": recipes[name].title,
             "command": recipes[name].command,
             "seeds": options.seeds,
-            "failed": failed,
+            "failed": failed | left_out,
             "rows": _run_rows({c: of_one for c, of_one in runs.items() if c not in failed}),
         }
     return {"runs": results}

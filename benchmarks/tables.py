@@ -83,8 +83,8 @@ def _steps_table(workload: dict[str, Any]) -> str:
     if peaks and workload["flops"]:
         text += (
             f"\n\nA step is {workload['flops'] / 1e6:,.1f} million floating-point operations; the "
-            f"machine's float32 peak in these rounds was {max(peaks) / 1e9:.0f} thousand million a "
-            "second."
+            f"machine's float32 peak in these rounds was {max(peaks) / 1e9:.0f} GFLOP/s, thousand "
+            "millions of them a second."
         )
     return text + _failures(workload["failed"])
 
