@@ -4,22 +4,25 @@
 
 renders test images large in many ways, reads each picture from its file as `common.predict` does,
 and compares the accuracy with that on the original images. Then it does the same with the digits
-of fonts. With `--update-docs` the tables go into docs/your-own-data.md.
+of fonts. With `--update-docs` the tables go into docs/your-own-data.md. Who changes a setting in
+common/pictures.py chooses it with `--split validation` and looks at the test images afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import os
 import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from common.cli import parse_count
-from common.data import load_data
+from common.data import Split, load_data
 from common.files import atomic_path
 from common.pictures import PictureError, prepare
 from common.predict import Model, load_models
@@ -32,20 +35,44 @@ from tqdm import tqdm
 COMMAND = "python -m benchmarks.preparation"
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "your-own-data.md"
 ZOOM = 10
-# Fonts that come with Matplotlib or with most Linux desktops. None is handwriting: these digits
-# are printed ones, and no net here has seen any.
-FONTS = (
-    *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSerif-Italic"),
-    *("DejaVuSansMono", "STIXGeneral", "STIXGeneralItalic", "cmr10", "cmmi10", "cmtt10"),
+# Each set of fonts has a table of its own, which names the package that brings the font: Matplotlib
+# has the printed ones, Debian and Ubuntu the others.
+PRINTED = dict.fromkeys(
+    (
+        *("DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif"),
+        *("DejaVuSerif-Italic", "DejaVuSansMono", "STIXGeneral", "STIXGeneralItalic"),
+        *("cmr10", "cmmi10", "cmtt10"),
+    ),
+    "Matplotlib",
 )
+HANDWRITTEN = {
+    "BecauseWeBuild-Regular": "fonts-bwht",
+    "BecauseWeConnect-Regular": "fonts-bwht",
+    "BecauseWeCreate-Regular": "fonts-bwht",
+    "BecauseWeLearn-Regular": "fonts-bwht",
+    "BecauseWeMentor-Regular": "fonts-bwht",
+    "BecauseWeOrganize-Regular": "fonts-bwht",
+    "dkg": "fonts-dkg-handwriting",
+    "Breip": "fonts-breip",
+    "Kristi": "fonts-kristi",
+    "Rufscript010": "fonts-rufscript",
+    "Humor-Sans": "fonts-humor-sans",
+    "Isabella": "fonts-isabella",
+    "KleeOne-Regular": "fonts-klee",
+    "ComicNeue-Regular": "fonts-comic-neue",
+    "DancingScript-Regular": "fonts-dancingscript",
+    "Ecolier-court": "fonts-ecolier-court",
+    "femkeklaver": "fonts-femkeklaver",
+}
 SIZES = (40, 90, 200)  # pixels
 
 
 # What can happen to a digit, as functions of float [height, width] ink, 0 to 1, and a generator.
 
 
-def enlarge(ink: np.ndarray, _: np.random.Generator) -> np.ndarray:
-    """Enlarge tenfold, smoothly."""
+def enlarge(image: np.ndarray) -> np.ndarray:
+    """Enlarge uint8 [height, width] tenfold, smoothly, to ink from 0 to 1: what all begins with."""
+    ink = image / np.float32(255)
     return ndimage.zoom(ink, ZOOM, order=3, grid_mode=True, mode="grid-constant").clip(0, 1)
 
 
@@ -117,69 +144,84 @@ def shadow(colours: np.ndarray, random: np.random.Generator) -> np.ndarray:
 
 def noise(colours: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """The noise of a camera in bad light: standard deviation 0.1 in each pixel and colour."""
-    return colours + random.normal(0, 0.1, colours.shape)
+    return colours + 0.1 * random.standard_normal(colours.shape, np.float32)
 
 
 # name, what happens, the file's format, its quality
 CLEAN = {
-    "black on white, 10 times as large": ([enlarge, black_on_white], "PNG"),
-    "white on black": ([enlarge, white_on_black], "PNG"),
-    "somewhere on a larger page": ([enlarge, page, black_on_white], "PNG"),
-    "rotated by up to 10°": ([enlarge, page, rotate, black_on_white], "PNG"),
-    "thinner strokes": ([enlarge, thin, black_on_white], "PNG"),
-    "thicker strokes": ([enlarge, thick, black_on_white], "PNG"),
-    "coloured ink and paper": ([enlarge, page, coloured], "PNG"),
+    "black on white, 10 times as large": ([black_on_white], "PNG"),
+    "white on black": ([white_on_black], "PNG"),
+    "somewhere on a larger page": ([page, black_on_white], "PNG"),
+    "rotated by up to 10°": ([page, rotate, black_on_white], "PNG"),
+    "thinner strokes": ([thin, black_on_white], "PNG"),
+    "thicker strokes": ([thick, black_on_white], "PNG"),
+    "coloured ink and paper": ([page, coloured], "PNG"),
 }
 DIRTY = {
-    "light from one side": ([enlarge, page, black_on_white, uneven], "PNG"),
-    "coloured, light from one side": ([enlarge, page, coloured, uneven], "PNG"),
-    "a shadow across": ([enlarge, page, black_on_white, shadow], "PNG"),
-    "noise": ([enlarge, page, black_on_white, noise], "PNG"),
-    "JPEG of quality 10": ([enlarge, page, black_on_white], "JPEG"),
+    "light from one side": ([page, black_on_white, uneven], "PNG"),
+    "coloured, light from one side": ([page, coloured, uneven], "PNG"),
+    "a shadow across": ([page, black_on_white, shadow], "PNG"),
+    "noise": ([page, black_on_white, noise], "PNG"),
+    "JPEG of quality 10": ([page, black_on_white], "JPEG"),
     "all: rotated, coloured, light, noise, JPEG": (
-        [enlarge, page, rotate, coloured, uneven, noise],
+        [page, rotate, coloured, uneven, noise],
         "JPEG",
     ),
 }
 
 
 def render(
-    image: np.ndarray, steps: Sequence[Callable[..., np.ndarray]], kind: str, seed: int
+    ink: np.ndarray, steps: Sequence[Callable[..., np.ndarray]], kind: str, seed: int
 ) -> bytes:
     """Make a picture file of a digit.
 
     Args:
-        image: uint8 [28, 28], 255 is ink.
+        ink: what `enlarge` returns.
         steps: functions of this module, applied in this order.
         kind: PNG or JPEG.
         seed: equal seeds, equal files.
     """
     random = np.random.default_rng(seed)
-    picture = image / 255
+    picture = ink
     for step in steps:
         picture = step(picture, random)
     pixels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, kind, **({"quality": 10} if kind == "JPEG" else {}))
+    how = {"quality": 10} if kind == "JPEG" else {"compress_level": 1}
+    Image.fromarray(pixels).save(file, kind, **how)
     return file.getvalue()
 
 
-def prepared(files: Sequence[bytes], name: str) -> np.ndarray:
-    """Prepare files as `common.predict` does; a refused one becomes an empty image.
+def prepared(content: bytes) -> np.ndarray:
+    """Prepare a file as `common.predict` does: uint8 [784], empty where it is refused."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        try:
+            return prepare(file.name).images.ravel()
+        except PictureError:
+            return np.zeros(784, np.uint8)  # counted as an error below, whatever a net makes of it
+
+
+def prepared_renderings(images: np.ndarray) -> np.ndarray:
+    """Render each image in each way and prepare it again.
+
+    Args:
+        images: uint8 [n, 784].
 
     Returns:
-        uint8 [files, 784]
+        uint8 [n, ways, 784], the ways in the order of CLEAN and then of DIRTY.
     """
-    images = np.zeros((len(files), 784), np.uint8)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
-        for k, content in enumerate(tqdm(files, desc=name, disable=None, leave=False)):
-            path.write_bytes(content)
-            try:
-                images[k] = prepare(path).images.ravel()
-            except PictureError:
-                continue  # counted as an error below, whatever the net makes of nothing
-    return images
+
+    def all_ways(seed: int) -> np.ndarray:
+        ink = enlarge(images[seed].reshape(28, 28))
+        ways = (CLEAN | DIRTY).values()
+        return np.stack([prepared(render(ink, steps, kind, seed)) for steps, kind in ways])
+
+    # SciPy and Pillow do most of the work outside Python's lock, so threads share it.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(all_ways, range(len(images)))
+        return np.stack(list(tqdm(done, "Images", len(images), disable=None, leave=False)))
 
 
 def accuracy(model: Model, images: np.ndarray, labels: np.ndarray) -> float:
@@ -188,23 +230,19 @@ def accuracy(model: Model, images: np.ndarray, labels: np.ndarray) -> float:
     return float((right & images.any(axis=1)).mean())
 
 
-def renderings(models: Sequence[Model], count: int) -> list[tuple[str, list[float]]]:
+def renderings(models: Sequence[Model], originals: Split) -> list[tuple[str, list[float]]]:
     """Measure the accuracy of each model on the originals and on each rendering of them.
 
     Returns:
         a name and one share per model, for each row of the table.
     """
-    test = load_data().test.first(count)
-    rows = [("the original images", [accuracy(m, test.images, test.labels) for m in models])]
-    for name, (steps, kind) in (CLEAN | DIRTY).items():
-        files = [
-            render(image.reshape(28, 28), steps, kind, seed)
-            for seed, image in enumerate(tqdm(test.images, desc=name, disable=None, leave=False))
-        ]
-        images = prepared(files, name)
-        rows.append((name, [accuracy(m, images, test.labels) for m in models]))
-        print(rows[-1][0], *(f"{share:.1%}" for share in rows[-1][1]), flush=True)
-    return rows
+    again = prepared_renderings(originals.images)
+    names = ["the original images", *CLEAN, *DIRTY]
+    columns = [originals.images, *again.swapaxes(0, 1)]
+    return [
+        (name, [accuracy(model, images, originals.labels) for model in models])
+        for name, images in zip(names, columns, strict=True)
+    ]
 
 
 def draw_digit(font: Path, size: int, digit: int) -> bytes:
@@ -219,27 +257,50 @@ def draw_digit(font: Path, size: int, digit: int) -> bytes:
     return file.getvalue()
 
 
-def fonts(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
+def find_fonts(names: Sequence[str]) -> dict[str, Path]:
+    """Return where the fonts are, of those that Matplotlib brings along or finds installed."""
+    import matplotlib
+    from matplotlib import font_manager
+
+    own = sorted(Path(matplotlib.get_data_path()).glob("fonts/ttf/*.ttf"))
+    installed = sorted(map(Path, font_manager.findSystemFonts()))
+    # The former come last and thus first: they are the same everywhere.
+    found = {path.stem: path for path in [*installed, *own]}
+    return {name: found[name] for name in names if name in found}
+
+
+def fonts(models: Sequence[Model], packages: dict[str, str]) -> list[tuple[str, list[str]]]:
     """Let each model read the ten digits of each font in three sizes.
 
-    Returns:
-        the font's name, and for each model how many of 30 it reads and which it does not.
-    """
-    import matplotlib
+    Args:
+        models: the nets.
+        packages: the package of each font, which stands in the table.
 
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    rows = []
-    for name in FONTS:
-        drawn = [draw_digit(folder / f"{name}.ttf", s, digit) for s in SIZES for digit in range(10)]
-        images = prepared(drawn, name)
-        labels = np.tile(np.arange(10), len(SIZES))
-        cells = []
-        for model in models:
-            right = model.probabilities(images).argmax(axis=1) == labels
-            wrong = " ".join(map(str, sorted(set(labels[~right].tolist()))))
-            cells.append(f"{right.sum()}" + (f" (not {wrong})" if wrong else ""))
-        rows.append((name, cells))
-    return rows
+    Returns:
+        the font's name, and for each model how many of 30 it reads and which it does not; a last
+        row with the shares of all. A font that is not installed has a row that says so.
+    """
+    found = find_fonts(list(packages))
+    labels = np.tile(np.arange(10), len(SIZES))
+    rows, totals = [], np.zeros(len(models), int)
+    for name, package in packages.items():
+        if name not in found:
+            rows.append((name, [package, *["not installed"] * len(models)]))
+            continue
+        files = [draw_digit(found[name], size, digit) for size in SIZES for digit in range(10)]
+        images = np.stack([prepared(file) for file in files])
+        right = np.stack([m.probabilities(images).argmax(axis=1) == labels for m in models])
+        right &= images.any(axis=1)
+        totals += right.sum(axis=1)
+        rows.append((name, [package, *(_read_and_not(labels, one) for one in right)]))
+    drawn = max(1, len(found) * len(labels))
+    return [*rows, ("all", [f"{len(found)} fonts", *(f"{total / drawn:.1%}" for total in totals)])]
+
+
+def _read_and_not(labels: np.ndarray, right: np.ndarray) -> str:
+    """Return how many digits were read and which were not always: `26 (not 4 9)`."""
+    wrong = " ".join(map(str, sorted(set(labels[~right].tolist()))))
+    return f"{right.sum()}" + (f" (not {wrong})" if wrong else "")
 
 
 def table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
@@ -260,35 +321,47 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--model", action="append", type=Path, required=True, metavar="DIR")
     parser.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="take MNIST's test images, or its validation images (default: test)",
+    )
+    parser.add_argument(
         "--images",
         type=parse_count,
         default=2000,
         metavar="N",
-        help="take the first N test images (default: 2000)",
+        help="take the first N of them (default: 2000)",
     )
     parser.add_argument(
-        "--update-docs", action="store_true", help=f"put the tables into {DOCS.name}"
+        "--update-docs",
+        action="store_true",
+        help=f"put the tables into {DOCS.name}; only with the test images",
     )
     options = parser.parse_args(argv)
+    if options.update_docs and options.split != "test":
+        parser.error("--update-docs goes with --split test: validation images only choose settings")
     models = load_models(options.model)
-    measured = renderings(models, options.images)
+    measured = renderings(models, getattr(load_data(), options.split).first(options.images))
     original = measured[0][1]
-    head = ["picture", *(model.name for model in models)]
+    names = [model.name for model in models]
     rows = [("the original images", [f"{share:.1%}" for share in original])]
     rows += [
         (name, [f"{s:.1%} ({100 * (s - o):+.1f})" for s, o in zip(shares, original, strict=True)])
         for name, shares in measured[1:]
     ]
+    head = ["font", "package", *names]
     printed = [
-        ("renderings", table(head, rows)),
-        ("fonts", table(["font", *head[1:]], fonts(models))),
+        ("renderings", table(["picture", *names], rows)),
+        ("printed", table(head, fonts(models, PRINTED))),
+        ("handwritten", table(head, fonts(models, HANDWRITTEN))),
     ]
     command = shlex.join([*COMMAND.split(), *(sys.argv[1:] if argv is None else argv)])
     for name, text in printed:
         print(text, end="\n\n")
         if options.update_docs:
             _publish(name, f"`{command}`:\n\n{text}")
-    return {name: dict(zip(head[1:], shares, strict=True)) for name, shares in measured}
+    return {name: dict(zip(names, shares, strict=True)) for name, shares in measured}
 
 
 def _publish(name: str, text: str) -> None:

@@ -237,21 +237,35 @@ def _on_white(image: Image.Image, factor: int) -> tuple[np.ndarray, np.ndarray]:
     factors = (factor if height >= factor else 1, factor if width >= factor else 1)
     strips = []
     for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        if image.mode.startswith(("I", "F")):  # one channel of 16 or 32 bits
-            grey = np.nan_to_num(np.asarray(strip, np.float32))
-            grey = (grey / (65535 if image.mode.startswith("I") else 1)).clip(0, 1)
-            pixels = np.stack([grey, grey, grey, np.ones_like(grey)], axis=2)
-        else:
-            pixels = np.asarray(strip.convert("RGBA"), np.float32) / 255
-            pixels[..., :3] = 1 - pixels[..., 3:] * (1 - pixels[..., :3])
+        pixels = _floating_point(image, (0, top, width, min(top + rows, height)))
         high, wide = (side // f for side, f in zip(pixels.shape, factors, strict=False))
         if high:  # fewer rows than the factor are left at the end of most pictures
             pixels = pixels[: high * factors[0], : wide * factors[1]]
-            blocks = pixels.reshape(high, factors[0], wide, factors[1], 4)
-            strips.append(blocks.mean(axis=(1, 3), dtype=np.float32))
+            if factor > 1:
+                blocks = pixels.reshape(high, factors[0], wide, factors[1], pixels.shape[2])
+                pixels = blocks.mean(axis=(1, 3), dtype=np.float32)
+            strips.append(pixels)
     pixels = np.concatenate(strips)
-    return pixels[..., :3], pixels[..., 3]
+    colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
+    opacity = pixels[..., 3] if pixels.shape[2] == 4 else np.ones(pixels.shape[:2], np.float32)
+    return colours, opacity
+
+
+def _floating_point(image: Image.Image, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Return a part of an image as float32 [height, width, channels], 0 to 1, on white.
+
+    There are three channels for colours, a fourth for opacity where it is not 1 everywhere, and
+    just one where the file has grey in 16 or 32 bits.
+    """
+    part = image.crop(box)
+    if image.mode.startswith(("I", "F")):
+        grey = np.nan_to_num(np.asarray(part, np.float32))[..., None]
+        return (grey / (65535 if image.mode.startswith("I") else 1)).clip(0, 1)
+    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
+        pixels = np.asarray(part.convert("RGBA"), np.float32) / 255
+        pixels[..., :3] = 1 - pixels[..., 3:] * (1 - pixels[..., :3])
+        return pixels
+    return np.asarray(part.convert("RGB"), np.float32) / 255
 
 
 # Colours → ink.

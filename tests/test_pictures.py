@@ -27,7 +27,7 @@ def digits():
 def large(digit):
     """A digit as a drawing: an RGB picture of 420 × 420 pixels, black on white."""
     random = np.random.default_rng(0)
-    ink = np.pad(preparation.enlarge(digit / 255, random), 70)
+    ink = np.pad(preparation.enlarge(digit), 70)
     return Image.fromarray(np.rint(255 * preparation.black_on_white(ink, random)).astype(np.uint8))
 
 

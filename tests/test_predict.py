@@ -38,7 +38,9 @@ def photos(test_split, tmp_path_factory):
     steps, kind = preparation.DIRTY["coloured, light from one side"]
     for digit in range(10):
         image = test_split.images[test_split.labels == digit][0].reshape(28, 28)
-        (folder / f"{digit}.png").write_bytes(preparation.render(image, steps, kind, digit))
+        (folder / f"{digit}.png").write_bytes(
+            preparation.render(preparation.enlarge(image), steps, kind, digit)
+        )
     return folder
 
 
@@ -102,8 +104,8 @@ def test_mnist_shaped_pictures_pass_unchanged_unless_told_otherwise(models, test
 def test_a_number_is_read_with_segment_and_refused_without(models, test_split, tmp_path):
     row = np.concatenate(test_split.images[:4].reshape(4, 28, 28), axis=1)
     path = tmp_path / "number.jpg"
-    steps = [preparation.enlarge, preparation.page, preparation.black_on_white]
-    path.write_bytes(preparation.render(row, steps, "JPEG", 0))
+    steps = [preparation.page, preparation.black_on_white]
+    path.write_bytes(preparation.render(preparation.enlarge(row), steps, "JPEG", 0))
     output, _ = predict(path, "--model", models / "cnn", "--segment")
     assert "cnn  reads 7 2 1 0" in output
     _, errors = predict(path, "--model", models / "cnn", status=1)
