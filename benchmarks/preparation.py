@@ -10,7 +10,6 @@ common/pictures.py chooses it with `--split validation` and looks at the test im
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import shlex
@@ -21,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from common.cli import parse_count
+from common.cli import new_parser, parse_count
 from common.data import Split, load_data
 from common.files import atomic_path
 from common.pictures import PictureError, prepare
@@ -316,9 +315,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         UserError: a model cannot be loaded, or the documentation cannot be written.
         SystemExit: a usage error (status 2).
     """
-    parser = argparse.ArgumentParser(
-        prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = new_parser(COMMAND, __doc__)
     parser.add_argument("--model", action="append", type=Path, required=True, metavar="DIR")
     parser.add_argument(
         "--split",
@@ -329,9 +326,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument(
         "--images",
         type=parse_count,
-        default=2000,
+        default=1000,
         metavar="N",
-        help="take the first N of them (default: 2000)",
+        help="take the first N of them (default: 1000)",
     )
     parser.add_argument(
         "--update-docs",

@@ -169,6 +169,16 @@ ONLY_WITH = {
 }
 
 
+def new_parser(command: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser that shows its description as it is written and guesses no flags."""
+    return argparse.ArgumentParser(
+        prog=command,
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
 def parse_settings(
     argv: Sequence[str] | None,
     model: str,
@@ -196,12 +206,7 @@ def parse_settings(
             that does not fit.
         SystemExit: after `--help` (status 0) or a usage error (status 2), as argparse does.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"{model}.py",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser(f"{model}.py", description)
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
         "--epochs",

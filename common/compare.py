@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UsageError, UserError, plots
-from common.cli import parse_count
+from common.cli import new_parser, parse_count
 from common.data import DEFAULT_DATA_DIR, load_data
 from common.files import atomic_path, require_writable_folder, write_json
 from common.training import TrainingInterruptedError
@@ -105,12 +105,7 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Contestant]]:
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser(COMMAND, __doc__)
     parser.add_argument(
         "--seeds", type=parse_count, default=5, metavar="N", help="seeds 0 to N-1 (default: 5)"
     )

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from common import UserError
 from common.files import atomic_path
 from common.idx import MAX_ARRAY_BYTES, DataError, times
-from common.pictures import SUFFIXES, prepare, read_picture
+from common.pictures import PictureError, list_pictures, prepare, read_picture
 
 import numpy as np
 from tqdm import tqdm
@@ -104,7 +104,10 @@ def _read_classes(
     folder: Path, names: Sequence[str], shape: list[tuple[int, int]], prepared: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the pictures of all classes; `shape` gets the size of the first and binds the others."""
-    files = [(path, k) for k, name in enumerate(names) for path in _pictures(folder / name)]
+    try:
+        files = [(path, k) for k, name in enumerate(names) for path in list_pictures(folder / name)]
+    except PictureError as problem:
+        raise DataError(f"{problem}") from None
     labels = np.array([label for _, label in files], np.int32)
     images: np.ndarray | None = None
     for k, (path, _) in enumerate(tqdm(files, desc=f"Pictures of {folder.name}", disable=None)):
@@ -132,22 +135,6 @@ def _read_classes(
             images = np.empty((len(files), *image.shape), np.uint8)
         images[k] = image
     return images, labels
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """Return the pictures in a class's folder, by name; there is at least one."""
-    try:
-        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
-    except OSError as error:
-        raise DataError(
-            f"{folder} cannot be read ({error.strerror}); check its permissions."
-        ) from None
-    if not found:
-        raise DataError(
-            f"the class folder {folder} has no pictures in it; add some whose names end in one of "
-            f"{' '.join(SUFFIXES)}, or delete the folder."
-        )
-    return found
 
 
 def read_npz(path: Path | str) -> Arrays:

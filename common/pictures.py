@@ -9,8 +9,8 @@
 MNIST was made so from scanned forms, as http://yann.lecun.com/exdb/mnist/ says: "size normalized to
 fit in a 20x20 pixel box while preserving their aspect ratio", with grey levels from anti-aliasing,
 then "centered in a 28x28 image by computing the center of mass". A net that has seen only such
-images reads only such images. What the numbers in here cost is measured:
-`python -m benchmarks.preparation`.
+images reads only such images. What the settings in here cost is measured, and they are chosen, with
+`python -m benchmarks.preparation --split validation`.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # how bright red, green and 
 MIN_CONTRAST = 0.06  # ink that differs less from its paper, of 1 from black to white, is no ink
 MIN_DIGIT = 8  # pixels that the longer side of a digit must have
 BOX_SHARE = 20 / 28  # how much of the image MNIST's digits take, at most
+WIDEST_STROKE = 1 / 3  # of the picture; what is wider is light: a slope or a shadow
 THIN = 1.7  # pixels of the 28; strokes that are thinner than MNIST's are made as wide as this
 
 # What an EXIF orientation says must be done to rows and columns: first transpose or not, then
@@ -134,7 +135,27 @@ def prepare(
     return Prepared(images, [digit.box for digit in digits], picture, ink)
 
 
-# A file → its colours.
+# Folders and files → colours.
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """Return the pictures in a folder, by the ends of their names and in the names' order.
+
+    Raises:
+        PictureError: there are none, or the folder cannot be read.
+    """
+    try:
+        found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    except OSError as error:
+        raise PictureError(
+            f"the folder {folder} cannot be read ({error.strerror}); check its permissions."
+        ) from None
+    if not found:
+        raise PictureError(
+            f"the folder {folder} holds no pictures; their names should end in one of "
+            f"{' '.join(SUFFIXES)}."
+        )
+    return found
 
 
 def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
@@ -317,9 +338,8 @@ def _ink(colours: np.ndarray) -> np.ndarray | None:
     if length < 1e-9:
         return None
     direction /= length
-    # Whatever is wider than a third of the picture is light, not ink: slopes and shadows. The
-    # surface would not do here: beside the edge of a shadow it leaves a dark stripe.
-    side = max(3, max(small.shape[:2]) // 3) | 1
+    # The surface would not do here: beside the edge of a shadow it leaves a dark stripe.
+    side = max(3, int(max(small.shape[:2]) * WIDEST_STROKE)) | 1
     amount = small @ direction
     light = ndimage.grey_opening(amount, (side, side), mode="nearest")
     ink = colours @ direction - _enlarge(light, height, width)
@@ -328,7 +348,7 @@ def _ink(colours: np.ndarray) -> np.ndarray | None:
         light = np.maximum(light / direction.sum(), 0.1)
         ink *= light.max() / _enlarge(light, height, width)
 
-    smooth = ndimage.gaussian_filter(ink, 1.0 if max(height, width) >= 100 else 0.5)
+    smooth = _smooth(ink)
     middle = np.median(smooth)
     noise = 1.4826 * float(np.median(np.abs(smooth - middle)))
     clear = smooth[smooth > middle + 4 * noise + MIN_CONTRAST / 2] - middle
@@ -338,6 +358,14 @@ def _ink(colours: np.ndarray) -> np.ndarray | None:
     if level < max(MIN_CONTRAST, 5 * noise):
         return None
     return ((ink - middle) / level).astype(np.float32)
+
+
+def _smooth(ink: np.ndarray) -> np.ndarray:
+    """Average noise and the dots of dithered pictures away: blur by a pixel, small pictures less.
+
+    Dots would widen the box around a digit, and holes in a stroke make it look thin.
+    """
+    return ndimage.gaussian_filter(ink, 1.0 if max(ink.shape) >= 100 else 0.5)
 
 
 def _surface_through_edges(small: np.ndarray) -> np.ndarray:
@@ -388,7 +416,7 @@ def find_digits(ink: np.ndarray, path: Path | str = "the picture") -> list[Digit
     Raises:
         PictureError: nothing is large enough, or the digits stand one above the other.
     """
-    smooth = ndimage.gaussian_filter(ink, 1.0 if max(ink.shape) >= 100 else 0.5)
+    smooth = _smooth(ink)
     labels, count = ndimage.label(smooth > 0.4, structure=np.ones((3, 3)))
     parts = [
         _Part(k + 1, *_bounds(place), ndimage.sum_labels(ink[place], labels[place], k + 1))
@@ -412,7 +440,7 @@ def find_digits(ink: np.ndarray, path: Path | str = "the picture") -> list[Digit
         place = slice(top, bottom), slice(left, right)
         mine = np.isin(labels[place], [part.label for part in group])
         mine = ndimage.binary_dilation(mine, iterations=reach) & (mine | (labels[place] == 0))
-        digit_ink = np.where(mine, ink[place], 0)
+        digit_ink = np.where(mine, smooth[place], 0)
         digits.append(Digit((left, top, *(s.stop for s in place[::-1])), digit_ink))
     return digits
 

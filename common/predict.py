@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
+from common.cli import new_parser
 from common.evaluation import BATCH_SIZE
 from common.files import require_writable_folder
-from common.pictures import SUFFIXES, Prepared, prepare
+from common.pictures import Prepared, list_pictures, prepare
 from common.plots import plot_preparation
 from common.report import CLASSES_FILE
 
@@ -177,12 +178,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser(COMMAND, __doc__)
     parser.add_argument(
         "picture",
         type=Path,
@@ -225,28 +221,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
-    """Replace folders by the pictures in them, in the order of their names; drop repetitions.
-
-    Raises:
-        UserError: a folder holds no picture or cannot be read.
-    """
-    files: list[Path] = []
-    for path in paths:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        try:
-            inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-        except OSError as error:
-            raise UserError(
-                f"the folder {path} cannot be read ({error.strerror}); check its permissions."
-            ) from None
-        if not inside:
-            raise UserError(
-                f"the folder {path} holds no pictures; their names should end in one of "
-                f"{' '.join(SUFFIXES)}."
-            )
-        files += inside
+    """Replace folders by the pictures in them; drop repetitions."""
+    files = [file for path in paths for file in (list_pictures(path) if path.is_dir() else [path])]
     return list(dict.fromkeys(files))
 
 

@@ -107,7 +107,7 @@ def test_bad_folder_trees_get_a_sentence(tmp_path):
 
     fails("a", "test cannot be read .* one picture in seven", no_test)
     fails("b", "only the class 'circle'", one_class)
-    fails("c", "no pictures in it", lambda folder: without(folder, "train", "cross"))
+    fails("c", "cross holds no pictures", lambda folder: without(folder, "train", "cross"))
     fails("d", r"9 × 7 pixels and the pictures before it 20 × 20; .*common.datasets", mixed)
     fails("e", "no folders in it", lambda folder: without(folder, "train"))
     fails("f", "'new'", lambda folder: (folder / "train/new").mkdir())

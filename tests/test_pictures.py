@@ -77,6 +77,11 @@ def save_16_bit(picture, path):
     Image.fromarray(np.asarray(picture.convert("L")).astype(np.uint16) * 257).save(path)
 
 
+def save_dithered(picture, path):
+    """Grey paper as black and white dots."""
+    picture.point(lambda value: value * 0.85).convert("1").save(path)
+
+
 def save_transparent(picture, path, ink=(0, 0, 0)):
     """Ink on nothing."""
     alpha = 255 - np.asarray(picture.convert("L"))
@@ -105,6 +110,8 @@ SAVERS = {
     "palette.png": lambda picture, path: picture.quantize(16).save(path),
     "bits.png": lambda picture, path: picture.convert("1", dither=Image.Dither.NONE).save(path),
     "grey.png": lambda picture, path: picture.convert("L").save(path),
+    "dithered.png": save_dithered,
+    "dithered.gif": save_dithered,
     "16bit.png": save_16_bit,
     "16bit.tif": save_16_bit,
     "transparent.png": save_transparent,
