@@ -16,7 +16,12 @@ images reads only such images. What the settings in here cost is measured, and t
 from __future__ import annotations
 
 import io
+import logging
+import os
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +33,7 @@ from PIL import Image
 from scipy import ndimage
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".pgm", ".ppm", ".tif", ".tiff")
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # our sentence says it, or nobody
 # Only these: Pillow knows others that start programs. WebP is missing in some of its builds.
 Image.init()
 FORMATS = [
@@ -187,7 +193,8 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
                     )
                 # A JPEG can be unpacked at a half, a quarter or an eighth of its size.
                 image.draft(None, (working_side, working_side))
-                image.load()
+                with _silent_libtiff() if image.format == "TIFF" else nullcontext():
+                    image.load()
                 turn = TURNS.get(image.getexif().get(0x0112), TURNS[1])
                 factor = max(1, -(-max(image.size) // working_side))
                 colours, opacity = _on_white(image, factor)
@@ -233,6 +240,22 @@ def _content(path: Path) -> bytes:
         f"{path} has {size:,} bytes, more than the {MAX_FILE_BYTES:,} that are read; save it "
         "smaller, for example as JPEG."
     )
+
+
+_one_at_a_time = threading.Lock()
+
+
+@contextmanager
+def _silent_libtiff() -> Iterator[None]:
+    """Keep libtiff from writing what it thinks of a file past Python to the standard error."""
+    with _one_at_a_time, Path(os.devnull).open("wb") as nowhere:
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _other_format(start: bytes) -> str:

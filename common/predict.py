@@ -2,9 +2,11 @@
 
     python -m common.predict my_digit.png --model runs/mnist_cnn
 
-reads each picture, prepares it as MNIST's images were prepared, and lets every model say what it
-shows. A model is the output directory of a run, or a SavedModel with the same signature: `images`,
-uint8 [n, height · width] → `probabilities`, float32 [n, classes]. Nothing else is needed.
+reads each picture, prepares it as MNIST's images were prepared, prints what the nets see of it, and
+the three most probable classes by each model. A model is what a training has left in its output
+directory (train one with: python mnist_cnn.py), or a SavedModel with the same signature: `images`,
+uint8 [n, height · width] → `probabilities`, float32 [n, classes]. Each picture that cannot be read
+gets a sentence, and the exit status is then 1.
 """
 
 from __future__ import annotations
@@ -183,7 +185,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "picture",
         type=Path,
         nargs="+",
-        help="picture of one digit (PNG, JPEG, GIF, WebP, BMP, PNM, TIFF), or a folder of them",
+        help="photo, scan or drawing of one digit (PNG, JPEG, GIF, WebP, BMP, PNM, TIFF), or a "
+        "folder of them",
     )
     parser.add_argument(
         "--model",
@@ -194,17 +197,23 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         f"{', '.join(map(str, USUAL_MODELS))} that exist)",
     )
     parser.add_argument(
-        "--segment", action="store_true", help="read several digits, from left to right"
+        "--segment",
+        action="store_true",
+        help="read all digits of a picture, from left to right; those that touch are taken for one",
     )
     parser.add_argument(
         "--prepare-always",
         action="store_true",
-        help="prepare also pictures that already have the size of the model's images, which "
-        "otherwise pass unchanged",
+        help="also prepare pictures that have just the size of the model's images, such as "
+        "28 × 28; otherwise they pass unchanged",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument(
-        "--explain", action="store_true", help="draw how each picture was prepared and read"
+        "--json", action="store_true", help="print the answers as JSON, for programs"
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="draw what was made of each picture, step by step, into a PNG file",
     )
     parser.add_argument(
         "--output-dir",

@@ -1,17 +1,20 @@
-"""What the tests of idx.py, download.py and data.py share.
+"""What the tests of files to read share: those of idx.py, download.py, data.py and pictures.py.
 
-Small IDX files, written from the format's description and not by the reader; the real files; and
-the two things that every one of these tests asks: how much memory, and is the message a sentence?
+Small IDX files, written from the format's description and not by the reader; the real files; files
+damaged by chance; and what every one of these tests asks: how much memory, how long, and is the
+message a sentence?
 """
 
 import gzip
 import os
+import signal
 import struct
 import tracemalloc
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MNIST = REPOSITORY / "data" / "MNIST"
@@ -86,3 +89,43 @@ def sentence_of(error):
     assert len(message) < 1_000
     assert ";" in message or ". " in message
     return message
+
+
+@contextmanager
+def no_longer_than(seconds):
+    """Fail if the block hangs."""
+
+    def give_up(*_):
+        # No Exception, which the block might catch.
+        pytest.fail(f"not done after {seconds} seconds")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def mutate(content, chance, front=32):
+    """Damage a file as disks, networks and enemies do, half of the time in its first bytes."""
+    damaged = bytearray(content)
+    for _ in range(chance.choice((1, 1, 1, 2, 5))):
+        # The headers are in front.
+        end = len(damaged) if chance.random() < 0.5 else min(len(damaged), front)
+        place = chance.randrange(end) if end else 0
+        kind = chance.randrange(6)
+        if kind == 0:
+            del damaged[place:]
+        elif kind == 1 and damaged:
+            damaged[place] ^= 1 << chance.randrange(8)
+        elif kind == 2 and damaged:
+            damaged[place] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
+        elif kind == 3:
+            damaged[place : place + 4] = struct.pack(">I", chance.choice((0, 1, 2**31, 2**32 - 1)))
+        elif kind == 4:
+            damaged[place:place] = chance.randbytes(chance.randrange(1, 9))
+        else:
+            del damaged[place : place + chance.randrange(1, 9)]
+    return bytes(damaged)

@@ -3,11 +3,8 @@
 import gzip
 import os
 import random
-import signal
-import struct
 import time
 from collections import Counter
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,6 +23,8 @@ from idx_files import (
     idx_bytes,
     idx_header,
     memory_below,
+    mutate,
+    no_longer_than,
     sentence_of,
     write_idx,
 )
@@ -184,22 +183,6 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path):
         read_idx(path)
 
 
-@contextmanager
-def no_longer_than(seconds):
-    """Fail if the block hangs."""
-
-    def give_up(*_):
-        raise AssertionError(f"not done after {seconds} seconds")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 def read_hostile(path, content, limit=4 * MEGABYTE):
     """Read bytes as a file: "array" or "refused"; another exception, a hang, much memory: a bug."""
     path.unlink(missing_ok=True)  # some file systems wait for the disk if a file is written over
@@ -234,29 +217,6 @@ hostile_contents = st.one_of(
 @given(content=hostile_contents)
 def test_any_bytes_give_an_array_or_a_sentence(scratch, content):
     assert read_hostile(scratch, content) != "neither"
-
-
-def mutate(content, chance):
-    """Damage a file as disks, networks and enemies do."""
-    damaged = bytearray(content)
-    for _ in range(chance.choice((1, 1, 1, 2, 5))):
-        # Half of the damage goes to the front, where the headers are.
-        end = len(damaged) if chance.random() < 0.5 else min(len(damaged), 32)
-        place = chance.randrange(end) if end else 0
-        kind = chance.randrange(6)
-        if kind == 0:
-            del damaged[place:]
-        elif kind == 1 and damaged:
-            damaged[place] ^= 1 << chance.randrange(8)
-        elif kind == 2 and damaged:
-            damaged[place] = chance.choice((0, 1, 0x7F, 0x80, 0xFF))
-        elif kind == 3:
-            damaged[place : place + 4] = struct.pack(">I", chance.choice((0, 1, 2**31, 2**32 - 1)))
-        elif kind == 4:
-            damaged[place:place] = chance.randbytes(chance.randrange(1, 9))
-        else:
-            del damaged[place : place + chance.randrange(1, 9)]
-    return bytes(damaged)
 
 
 @lru_cache
