@@ -41,10 +41,11 @@ FORMATS = [
     for name in ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "PPM", "TIFF")
     if name in Image.OPEN
 ]
-# With these two a picture needs less than 1 GiB of memory, whatever its file says: the file, 8
+# With these three a picture needs less than 1 GiB of memory, whatever its file says: the file, 8
 # bytes for each pixel while it is unpacked, and arrays of WORKING_SIDE² pixels.
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PIXELS = 64_000_000  # a phone's photo has 12 to 50 million
+MAX_SIDE = 65_535  # as in JPEG; some rows of a picture are held as floating point at a time
 WORKING_SIDE = 640  # larger pictures are averaged down to this: a digit needs 20 of these pixels
 STRIP_PIXELS = 2**20  # pixels that are converted to floating point at a time
 LIGHT_SIDE = 96  # light changes slowly: it is estimated on a picture of this size
@@ -177,7 +178,7 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
         channel, palettes, grey and CMYK all become red, green and blue from 0 to 1.
 
     Raises:
-        PictureError: it cannot be read, or is larger than MAX_PIXELS or MAX_FILE_BYTES.
+        PictureError: it cannot be read, or is larger than MAX_PIXELS, MAX_SIDE or MAX_FILE_BYTES.
     """
     path = Path(path)
     content = io.BytesIO(_content(path))
@@ -186,10 +187,11 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
             warnings.simplefilter("ignore")  # of odd metadata and of bombs, which we look for
             with Image.open(content, formats=FORMATS) as image:
                 width, height = image.size
-                if width * height > MAX_PIXELS:
+                if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
                     raise PictureError(
                         f"{path} has {times((height, width))} pixels, more than the "
-                        f"{MAX_PIXELS:,} that are read; make it smaller."
+                        f"{MAX_PIXELS:,} in all or {MAX_SIDE:,} in a row that are read; make it "
+                        "smaller."
                     )
                 # A JPEG can be unpacked at a half, a quarter or an eighth of its size.
                 image.draft(None, (working_side, working_side))

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 MNIST = REPOSITORY / "data" / "MNIST"
@@ -91,13 +90,16 @@ def sentence_of(error):
     return message
 
 
+class HangError(BaseException):
+    """No Exception, which the block might catch."""
+
+
 @contextmanager
 def no_longer_than(seconds):
     """Fail if the block hangs."""
 
     def give_up(*_):
-        # No Exception, which the block might catch.
-        pytest.fail(f"not done after {seconds} seconds")
+        raise HangError(f"not done after {seconds} seconds")
 
     before = signal.signal(signal.SIGALRM, give_up)
     signal.alarm(seconds)

@@ -162,6 +162,8 @@ def bombs():
         png(8000, 8000, zeros),
         png(64_000_000, 1, bytes(8_000_001)),
         png(1, 64_000_000, bytes(2 * 64_000_000)),
+        png(65_535, 976, bytes(976 * 8193)),
+        png(976, 65_535, bytes(65_535 * 123)),
         *(png(20, 20, bytes(20 * 4), before) for before in (text, profile)),
         gif[:6] + b"\xff\xff\xff\xff" + gif[10:],
         gif[:6] + struct.pack("<HH", 8000, 8000) + gif[10:],
