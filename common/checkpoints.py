@@ -82,13 +82,16 @@ class Checkpoints:
         """Put the session into the state of the newest intact checkpoint.
 
         Returns:
-            steps done and seconds spent on them.
+            steps done and seconds spent on them. In a cluster these are 0 where there is no
+            checkpoint yet.
 
         Raises:
             UserError: there is none, or none is intact.
             UsageError: it belongs to a run with other settings.
         """
         found = found_checkpoints(self._folder)
+        if not found and self._session.machines:
+            return 0, 0.0  # whoever restarts lost machines gives the same command each time
         if not found:
             raise UserError(
                 f"no checkpoint to resume from in {self._folder}. Run without --resume to start."

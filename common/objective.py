@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from common.layers import layers_of
+from common.replicas import mean_over_machines
 
 import tensorflow.compat.v1 as tf
 
@@ -162,6 +163,7 @@ def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.O
         learning_rate = tf.identity(learning_rate, name="learning_rate")
         optimizer = OPTIMIZERS[settings.optimizer].new(learning_rate)
         gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)
+        loss, gradients = mean_over_machines(loss, gradients, variables)
         if settings.clip_norm:
             # All gradients shrink together, so that the direction of the step stays what it was.
             gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm)

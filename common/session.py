@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
+from common.cluster import read_cluster, serve
 from common.files import lock_folder, require_writable_folder
 from common.objective import AVERAGES, DIVERGED
+from common.replicas import Machines
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -34,10 +36,13 @@ class FastSession(tf.Session):
         settings: the run's settings.
         folder: the output directory, which no other run may use until this session is closed.
         history: one dict for each line of the learning curve.
+        machines: the cluster that TF_CONFIG describes, if it does.
     """
 
-    def __init__(self, net: Namespace, settings: Namespace) -> None:
-        config = tf.ConfigProto()
+    def __init__(
+        self, net: Namespace, settings: Namespace, machines: Machines | None = None
+    ) -> None:
+        config = machines.config if machines else tf.ConfigProto()
         config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
         if settings.bfloat16:
             # Weights and sums stay float32; TensorFlow casts what it multiplies.
@@ -46,7 +51,8 @@ class FastSession(tf.Session):
             )
             if not has_bfloat16():
                 print("This processor has no bfloat16 arithmetic: --bfloat16 makes it slower.")
-        super().__init__(graph=net.graph, config=config)
+        super().__init__(machines.target if machines else "", net.graph, config)
+        self.machines = machines
         self.net = net
         self.settings = settings
         self.folder = require_writable_folder(settings.output_dir)
@@ -70,11 +76,19 @@ class FastSession(tf.Session):
             UserError: the loss of a training step is not finite; the step was not taken.
         """
         try:
-            return self._run_prepared(fetches, feed_dict, options, run_metadata)
-        except tf.errors.InvalidArgumentError as error:
-            if DIVERGED not in error.message:
+            if self.machines is None:
+                return self._run_prepared(fetches, feed_dict, options, run_metadata)
+            return self.machines.run(
+                fetches,
+                feed_dict or {},
+                lambda feeds: self._run_prepared(fetches, feeds, options, run_metadata),
+            )
+        except tf.errors.OpError as error:
+            if DIVERGED in error.message:
+                raise self.diverged() from error
+            if self.machines is None:
                 raise
-            raise self.diverged() from error
+            raise self.machines.explain(error) from error
 
     def diverged(self) -> UserError:
         """Return the error for a loss that is NaN or beyond all bounds in the step to come."""
@@ -136,6 +150,12 @@ class FastSession(tf.Session):
         finally:
             self.run(self._swap)
 
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        """Close the session at the end of a `with` block, and let the other machines go."""
+        if self.machines and getattr(error, "exit_status", 1) < 128:
+            self.machines.dismiss(error)
+        super().__exit__(kind, error, trace)
+
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does, and the output directory."""
         super().close()
@@ -173,10 +193,20 @@ def new_session(net: Namespace, settings: Namespace) -> FastSession:
         settings: the run's settings, kept as `session.settings`.
 
     Returns:
-        the session, to be used in a `with` statement, which also closes it.
+        the session, to be used in a `with` statement, which also closes it. In a cluster only the
+        chief gets one: the other machines work for it in here, and end when training ends.
+
+    Raises:
+        UserError: the output directory cannot be used, or another machine does not come.
+        SystemExit: training has ended, on a machine that is not the chief.
     """
+    cluster = read_cluster()
+    if cluster and cluster.me != cluster.chief:
+        serve(cluster)
     with net.graph.as_default():
         initialize = tf.global_variables_initializer()
-    session = FastSession(net, settings)
+    session = FastSession(net, settings, Machines(cluster, net) if cluster else None)
+    if session.machines:
+        session.machines.gather(session)
     session.run(initialize)
     return session

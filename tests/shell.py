@@ -15,11 +15,11 @@ def hear_ctrl_c():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(*arguments, cwd=REPOSITORY, **options):
-    """Start `python ARGUMENTS …` with its output in a pipe."""
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+def start(*arguments, cwd=REPOSITORY, prefix=(), variables=(), **options):
+    """Start `PREFIX python ARGUMENTS …` with more environment variables, its output in a pipe."""
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | dict(variables)
     environment.pop("DISPLAY", None)
-    command = [sys.executable, *map(str, arguments)]
+    command = [*prefix, sys.executable, *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     options["preexec_fn"] = hear_ctrl_c
     return subprocess.Popen(command, cwd=cwd, env=environment, **streams, **options)
