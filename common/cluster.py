@@ -40,7 +40,7 @@ import tensorflow.compat.v1 as tf
 JOBS = ("chief", "worker", "ps")
 # Seconds that a machine may be away, unless TF_CONFIG has another number under "wait".
 WAIT = 300
-SECONDS_BETWEEN_LOOKS = 0.2
+PAUSE = 0.2  # seconds between two looks at the others
 # The queue through which the chief tells each other machine how the training ended.
 END = "end_of_training"
 FINISHED = ""
@@ -219,9 +219,8 @@ def start_server(cluster: Cluster) -> str:
     specification: dict[str, list[str]] = {}
     for task in cluster.tasks:
         specification.setdefault(task.job, []).append(task.address)
-    # As many weights as this machine keeps are its own affair: no share of the GPU is set aside.
     config = tf.ConfigProto()
-    config.gpu_options.allow_growth = True
+    config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
     server = tf.train.Server(
         tf.train.ClusterSpec(specification),
         job_name=cluster.me.job,
@@ -339,7 +338,7 @@ def wait_for(tasks: Iterable[Task], seconds: float) -> None:
                 f"{missing[0]} did not answer within {seconds:g} seconds. Start the same command "
                 "there with its own TF_CONFIG, and see that no firewall stands between."
             )
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(PAUSE)
         missing = [task for task in missing if not is_reachable(task)]
 
 
@@ -379,7 +378,7 @@ def serve(cluster: Cluster) -> NoReturn:
                     f"the {cluster.chief} did not answer for {cluster.wait:g} seconds. Start it "
                     "(with --resume, if it had begun), then this one again."
                 )
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(PAUSE)
         reason = session.run(message).decode()
     if reason != FINISHED:
         raise UserError(f"the {cluster.chief} has stopped: {reason}")

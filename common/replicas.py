@@ -360,7 +360,11 @@ class Machines:
             UserError: a machine did not come in time.
         """
         say(str(self._cluster))
-        wait_for(self._cluster.others, self._cluster.wait)
+        try:
+            wait_for(self._cluster.others, self._cluster.wait)
+        except UserError as error:
+            self.dismiss(error)
+            raise
         with session.graph.as_default():
             session.run(tf.local_variables_initializer())
 
@@ -398,12 +402,14 @@ class Machines:
             self._steps.popitem()[1].result()
 
     def dismiss(self, error: BaseException | None) -> None:
-        """Tell the other machines that training has ended, and whether by an error."""
-        # As the exit status of whoever runs them tells: 0 done, 1 could not.
+        """Tell the other machines that training has ended, and whether by an error.
+
+        After Ctrl-C and SIGTERM they are told nothing: they wait for a chief that resumes.
+        """
+        if isinstance(error, KeyboardInterrupt) or getattr(error, "exit_status", 0) >= 128:
+            return
         reason = FINISHED if error is None else str(error) or type(error).__name__
         present = [task for task in self._cluster.others if is_reachable(task)]
-        if not present:
-            return
         with tf.Graph().as_default() as graph:
             ends = []
             for task in present:

@@ -12,8 +12,8 @@ import time
 
 import mnist_mlp
 import mnist_softmax
-from common import UsageError
-from common.cluster import read_cluster
+from common import UsageError, UserError
+from common.cluster import Cluster, Task, is_reachable, read_cluster, start_server
 
 import numpy as np
 import pytest
@@ -203,17 +203,10 @@ def test_a_wrong_tf_config_stops_a_script_before_it_trains(monkeypatch, capfd, t
 
 
 def test_two_machines_train_as_one(new_machines, capfd, tmp_path):
-    """The worker first, then the chief; the slow tests start them in the other order."""
     flags = [*TINY, "--iterations", "9"]
     machines = new_machines(["mnist_softmax.py", *flags], workers=1)
-    worker = machines.start("worker")
+    chief, worker = machines.start("chief"), machines.start("worker")
     expected = mnist_softmax.main([*flags, "--output-dir", str(tmp_path / "alone")])
-    worker.until("This is worker 0")
-    chief = machines.start("chief")
-    # The worker listens at the address that it was given, and at no other of this machine.
-    (address,) = machines.cluster["worker"]
-    assert is_heard(address)
-    assert not is_heard(address.replace("127.0.0.1", "127.0.0.2"))
     assert chief.end() == 0, chief.text
     assert worker.end() == 0, worker.text
     assert "The training has ended." in worker.text
@@ -221,13 +214,19 @@ def test_two_machines_train_as_one(new_machines, capfd, tmp_path):
     assert not (tmp_path / "worker0").exists()
 
 
-def is_heard(address):
-    host, port = address.split(":")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_a_server_listens_at_its_own_address_only(host):
+    (port,) = free_ports(1)
+    me = Task("chief", 0, f"{host}:{port}")
     try:
-        socket.create_connection((host, int(port)), timeout=1).close()
-    except OSError:
-        return False
-    return True
+        start_server(Cluster((me,), me))
+    except UserError as error:
+        pytest.skip(f"no IPv6 here: {error}") if "::" in host else pytest.fail(str(error))
+    assert is_reachable(me)
+    own = "[::1]" if host == "[::1]" else "127.0.0.1"
+    for other in {"127.0.0.1", "127.0.0.2", "[::1]"} - {own}:
+        if not (host == "localhost" and other == "[::1]"):  # that may be its address, too
+            assert not is_reachable(Task("chief", 0, f"{other}:{port}"), seconds=0.3)
 
 
 NETS = {
@@ -300,10 +299,10 @@ def test_a_killed_worker_rejoins(long_run, tmp_path):
     machines, expected = long_run
     chief = machines.start("chief")
     workers = [machines.start("worker", index) for index in range(2)]
-    for epoch in (5, 15):
+    for index, epoch in enumerate((5, 15)):
         chief.until(rf"\n +{epoch} ")
-        index = epoch % 10 // 5 % 2
         workers[index].kill()
+        chief.until(rf"\n +{epoch} (.|\n)*Waiting for worker {index} at")
         workers[index] = machines.start("worker", index)
     assert chief.end() == 0, chief.text
     assert [worker.end() for worker in workers] == [0, 0]
@@ -331,9 +330,15 @@ def test_machines_that_never_come_are_named(new_machines):
     worker = machines.start("worker")
     assert worker.end() == 1
     assert re.search(r"Error: the chief at 127\S+ did not answer for 2 seconds", worker.text)
+    machines.keys["wait"] = 20
+    present = machines.start("worker", 1)
+    present.until("This is worker 1")
+    machines.keys["wait"] = 2
     chief = machines.start("chief")
     assert chief.end() == 1
     assert re.search(r"Error: worker 0 at 127\S+ did not answer within 2 seconds", chief.text)
+    assert present.end() == 1
+    assert re.search(r"Error: the chief at \S+ has stopped: worker 0 at", present.text)
 
 
 @pytest.mark.slow
@@ -426,7 +431,7 @@ def hosts():
 def test_hosts_of_their_own_train_as_one_and_survive_a_cut_cable(hosts, new_machines, tmp_path):
     flags = [*TINY, "--hidden", "16", "--iterations", "90"]
     expected = mnist_mlp.main([*flags, "--output-dir", str(tmp_path / "alone")])
-    machines = new_machines(["mnist_mlp.py", *flags], wait=10)
+    machines = new_machines(["mnist_mlp.py", *flags], wait=15)
     first, *rest = [f"{address}:2222" for address in hosts.values()]
     machines.cluster = {"chief": [first], "worker": rest}
     tasks = [("chief", 0), ("worker", 0), ("worker", 1)]
@@ -436,8 +441,11 @@ def test_hosts_of_their_own_train_as_one_and_survive_a_cut_cable(hosts, new_mach
     chief.until(r"\n +5 ")
     last = list(hosts)[-1]
     ip(f"-n {last} link set cable down")
-    time.sleep(3)
+    assert workers[1].end() == 1  # it gave up
+    assert "did not answer for 15 seconds" in workers[1].text
     ip(f"-n {last} link set cable up")
+    workers[1] = machines.start("worker", 1)
     assert chief.end() == 0, chief.text
+    assert "Waiting for worker 1" in chief.text.partition("\n    5 ")[2]
     assert [worker.end() for worker in workers] == [0, 0]
     assert_same_training(shell.metrics_in(tmp_path / "chief0"), expected)

@@ -1,0 +1,273 @@
+"""What several machines give: measured for 1 to 3 processes, and a model for many machines.
+
+    python -m benchmarks.scaling --update-docs
+
+trains each net on this machine, alone and as a cluster of processes on the loopback, counts steps
+a second and the bytes that pass the chief's sockets, fits the model that `predict` states to these
+numbers, and puts both tables into docs/scaling.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import re
+import socket
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from common.cli import parse_count
+from common.compare import SCRIPTS, describe_machine
+from common.data import load_data, mini_batch_indices
+from common.files import atomic_path
+from common.layers import layers_of
+from common.session import new_session
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCS = REPOSITORY / "docs" / "scaling.md"
+BATCH_SIZE = 128
+# Two sizes make a line: seconds = a + b · images.
+SMALL, LARGE = 32, 512
+WARM_UP = 10
+MACHINES = (8, 64, 512)
+NETWORK = 10e9 / 8  # bytes a second each way: 10 Gbit/s
+
+
+class Measured(NamedTuple):
+    """One process's view of some training steps."""
+
+    seconds: float  # for a step, the median
+    sent: float  # bytes for a step, through all sockets
+    received: float
+    parameters: int
+
+
+# In a process of its own: some steps of one net.
+
+
+def measure(script: str, batch_size: int, steps: int, folder: str) -> Measured:
+    """Time some training steps, alone or as TF_CONFIG says."""
+    module = importlib.import_module(script)
+    settings = module.read_settings(["--batch-size", str(batch_size), "--output-dir", folder])
+    data = load_data(settings.data_dir)
+    net = module.build_graph(settings, data)
+    seconds = []
+    with new_session(net, settings) as session:
+        for step in range(WARM_UP + steps):
+            indices = mini_batch_indices(len(data.train), batch_size, settings.seed, step)
+            images, labels = data.train.images[indices], data.train.labels[indices]
+            if step == WARM_UP:
+                before = socket_bytes()
+            start = time.perf_counter()
+            session.run(net.train_step, {net.x: images, net.y_true: labels, net.is_training: True})
+            seconds.append(time.perf_counter() - start)
+        sent, received = [
+            (now - then) / steps for now, then in zip(socket_bytes(), before, strict=True)
+        ]
+    parameters = sum(layer.num_parameters for layer in layers_of(net.graph))
+    return Measured(statistics.median(seconds[WARM_UP:]), sent, received, parameters)
+
+
+def socket_bytes() -> tuple[int, int]:
+    """Return how many bytes all TCP connections of this process have sent and received."""
+    sent = received = 0
+    for one in _sockets():
+        with one:
+            try:
+                info = one.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 136)
+            except OSError:  # not a TCP socket
+                continue
+            # tcpi_bytes_acked and tcpi_bytes_received, see linux/tcp.h.
+            acked, got = struct.unpack_from("QQ", info, 120)
+            sent, received = sent + acked, received + got
+    return sent, received
+
+
+def _sockets() -> Iterator[socket.socket]:
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            yield socket.socket(fileno=os.dup(int(descriptor.name)))
+        except OSError:  # not a socket
+            continue
+
+
+# Here: start such processes, and work with what they say.
+
+
+def run(script: str, batch_size: int, steps: int, machines: int) -> Measured:
+    """Measure on so many processes of this machine; 0 stands for no cluster at all."""
+    addresses = [f"127.0.0.1:{port}" for port in _free_ports(machines)]
+    cluster = {"chief": addresses[:1]} | ({"worker": addresses[1:]} if machines > 1 else {})
+    tasks = [(job, index) for job, tasks in cluster.items() for index in range(len(tasks))]
+    processes = []
+    with tempfile.TemporaryDirectory() as folder:
+        for job, index in tasks or [("", 0)]:
+            environment = dict(os.environ)
+            environment.pop("TF_CONFIG", None)
+            if machines:
+                config = {"cluster": cluster, "task": {"type": job, "index": index}}
+                environment["TF_CONFIG"] = json.dumps(config)
+            arguments = ["--measure", script, str(batch_size), str(steps), folder]
+            processes.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "benchmarks.scaling", *arguments],
+                    cwd=REPOSITORY,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+        outputs = [process.communicate()[0] for process in processes]
+    if any(process.returncode for process in processes):
+        sys.exit(f"a process of {script} with {machines} machines failed")
+    return Measured(**json.loads(outputs[0].splitlines()[-1]))
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+class Model(NamedTuple):
+    """What a step costs, fitted to measurements on one machine; seconds, and bytes each way."""
+
+    step: float  # whatever the number of images
+    image: float  # each image, computed here
+    cluster: float  # the second half, and the runtime
+    machine: float  # each machine that is not the chief: packing, sending, receiving, adding
+    machine_bytes: float  # weights to it, or gradients from it, whichever is more
+
+
+def fit(small: Measured, large: Measured, clusters: dict[int, Measured]) -> Model:
+    """Fit the model.
+
+    Args:
+        small: one process without a cluster, SMALL images a step.
+        large: the same with LARGE images.
+        clusters: number of machines → BATCH_SIZE images a step; 1 and others.
+    """
+    image = max(0, (large.seconds - small.seconds) / (LARGE - SMALL))
+    step = small.seconds - SMALL * image
+    most = max(clusters)
+    # All processes share the processors here, so the images cost the same however they are split.
+    machine = (clusters[most].seconds - clusters[1].seconds) / (most - 1)
+    return Model(
+        step,
+        image,
+        max(0, clusters[1].seconds - step - BATCH_SIZE * image),
+        max(0, machine),
+        max(clusters[most].sent, clusters[most].received) / (most - 1),
+    )
+
+
+def predict(model: Model, machines: int, images: int) -> tuple[float, float]:
+    """Return the seconds of computing and of the network in one step.
+
+        computing = step + image · images of a machine + cluster + machine · (machines − 1)
+        network   = 2 · bytes · (machines − 1) / NETWORK
+
+    The chief's own connection is the bottleneck, once for the weights on their way out and once
+    for the gradients on their way in.
+
+    Args:
+        model: the fitted costs.
+        machines: how many compute.
+        images: in a step, for each of them.
+    """
+    others = machines - 1
+    computing = model.step + model.image * images + model.cluster + model.machine * others
+    return computing, 2 * model.machine_bytes * others / NETWORK
+
+
+def tables(steps: int) -> str:
+    """Measure everything and return two Markdown tables."""
+    measured = [
+        "| script | alone, steps a second | 1 process | 2 processes | 3 processes | "
+        "kB sent and received by the chief in a step: 2 | 3 |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    predicted = [
+        "| script | weights, kB | images a second, alone | "
+        + " | ".join(f"{n} machines" for n in MACHINES)
+        + " | the network takes longer than the computing from |",
+        "|---|--:|--:|" + "--:|" * len(MACHINES) + "--:|",
+    ]
+    for script in SCRIPTS:
+        alone = {b: run(script, b, steps, 0) for b in (SMALL, BATCH_SIZE, LARGE)}
+        clusters = {n: run(script, BATCH_SIZE, steps, n) for n in (1, 2, 3)}
+        rates = [1 / one.seconds for one in (alone[BATCH_SIZE], *clusters.values())]
+        traffic = [f"{c.sent / 1e3:,.0f} + {c.received / 1e3:,.0f}" for c in clusters.values()]
+        cells = [f"`{script}.py`", *(f"{rate:,.0f}" for rate in rates), *traffic[1:]]
+        measured.append(f"| {' | '.join(cells)} |")
+
+        model = fit(alone[SMALL], alone[LARGE], clusters)
+        print(script, {name: f"{value:.3g}" for name, value in model._asdict().items()})
+        weights = 4 * alone[SMALL].parameters / 1e3
+        cells = [f"`{script}.py`", f"{weights:,.0f}"]
+        cells.append(f"{BATCH_SIZE / alone[BATCH_SIZE].seconds:,.0f}")
+        for machines in MACHINES:
+            seconds = sum(predict(model, machines, BATCH_SIZE))
+            cells.append(f"{machines * BATCH_SIZE / seconds:,.0f}")
+        limit = next((n for n in range(2, 10**4) if _network_rules(model, n)), None)
+        cells.append(f"{limit} machines" if limit else "never")
+        predicted.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            *measured,
+            "",
+            f"Batches of {BATCH_SIZE}, median of {steps} steps, on {describe_machine()}. "
+            "Made by `python -m benchmarks.scaling --update-docs`.",
+            "",
+            *predicted,
+            "",
+            f"Images a second that the model gives for {BATCH_SIZE} images a step on each machine.",
+            "",
+        ]
+    )
+
+
+def _network_rules(model: Model, machines: int) -> bool:
+    computing, network = predict(model, machines, BATCH_SIZE)
+    return network > computing
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the tables, or put them into the documentation."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
+    parser.add_argument("--steps", type=parse_count, default=100, metavar="N")
+    parser.add_argument("--update-docs", action="store_true")
+    # For the processes that this program starts: SCRIPT BATCH_SIZE STEPS FOLDER.
+    parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
+    arguments = parser.parse_args(argv)
+    if arguments.measure:
+        script, batch_size, steps, folder = arguments.measure
+        print(json.dumps(measure(script, int(batch_size), int(steps), folder)._asdict()))
+        return
+    text = tables(arguments.steps)
+    if not arguments.update_docs:
+        print(text)
+        return
+    page = re.sub(
+        r"(?<=<!-- measured -->\n).*?(?=<!-- end of measured -->)",
+        lambda _: text,
+        DOCS.read_text(encoding="utf-8"),
+        flags=re.DOTALL,
+    )
+    with atomic_path(DOCS) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
