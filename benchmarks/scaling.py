@@ -45,7 +45,7 @@ NETWORK = 10e9 / 8  # bytes a second each way: 10 Gbit/s
 class Measured(NamedTuple):
     """One process's view of some training steps."""
 
-    seconds: float  # for a step, the median
+    seconds: float  # for a step; nine in ten took longer, as other programs run here, too
     sent: float  # bytes for a step, through all sockets
     received: float
     parameters: int
@@ -74,7 +74,8 @@ def measure(script: str, batch_size: int, steps: int, folder: str) -> Measured:
             (now - then) / steps for now, then in zip(socket_bytes(), before, strict=True)
         ]
     parameters = sum(layer.num_parameters for layer in layers_of(net.graph))
-    return Measured(statistics.median(seconds[WARM_UP:]), sent, received, parameters)
+    tenth = statistics.quantiles(seconds[WARM_UP:], n=10)[0]
+    return Measured(tenth, sent, received, parameters)
 
 
 def socket_bytes() -> tuple[int, int]:
@@ -227,7 +228,8 @@ def tables(steps: int) -> str:
         [
             *measured,
             "",
-            f"Batches of {BATCH_SIZE}, median of {steps} steps, on {describe_machine()}. "
+            f"Mini-batches of {BATCH_SIZE}; of {steps} steps, the time that nine in ten exceeded "
+            f"(other programs ran, too); {describe_machine()}. "
             "Made by `python -m benchmarks.scaling --update-docs`.",
             "",
             *predicted,

@@ -320,10 +320,13 @@ def is_reachable(task: Task, seconds: float = 1.0) -> bool:
     return True
 
 
-def wait_for(tasks: Iterable[Task], seconds: float) -> None:
-    """Return as soon as all `tasks` can be reached, in whatever order they come.
+def wait_for(tasks: Iterable[Task], seconds: float) -> bool:
+    """Wait until all `tasks` can be reached, in whatever order they come.
 
     TensorFlow would wait, too, but for ever, and looks less often the longer it takes.
+
+    Returns:
+        whether any of them was missing.
 
     Raises:
         UserError: one of them did not come in time.
@@ -332,6 +335,7 @@ def wait_for(tasks: Iterable[Task], seconds: float) -> None:
     missing = [task for task in tasks if not is_reachable(task)]
     if missing:
         say(f"Waiting for {', '.join(map(str, missing))} …")
+    anyone_missing = bool(missing)
     while missing:
         if time.monotonic() > deadline:
             raise UserError(
@@ -340,6 +344,7 @@ def wait_for(tasks: Iterable[Task], seconds: float) -> None:
             )
         time.sleep(PAUSE)
         missing = [task for task in missing if not is_reachable(task)]
+    return anyone_missing
 
 
 def say(line: str) -> None:

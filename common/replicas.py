@@ -440,7 +440,7 @@ class Machines:
 
     def _store_gradients(self, slot: int, feed_dict: Feeds) -> None:
         """Make the first half of a step, as often as it takes."""
-        deadline = None
+        deadline = 0.0
         while True:
             copies, session = self._connected(list(feed_dict))
             feeds = {copies.feeds[tensor]: value for tensor, value in feed_dict.items()}
@@ -448,13 +448,14 @@ class Machines:
                 session.run(copies.stores[slot], feeds)
                 return
             except LOST as error:
-                deadline = deadline or time.monotonic() + self._cluster.wait
-                if time.monotonic() > deadline:
+                somebody_was_away = self._reconnect(session)
+                if somebody_was_away or not deadline:
+                    deadline = time.monotonic() + self._cluster.wait
+                elif time.monotonic() > deadline:
                     raise UserError(
                         f"the machines do not work together: {reason_of(error)}. See that all of "
                         "them were started with the same command and the same TF_CONFIG."
                     ) from error
-                self._reconnect(session)
 
     def _connected(self, fed: list[tf.Tensor]) -> tuple[Copies, tf.Session]:
         with self._session_lock:
@@ -465,13 +466,17 @@ class Machines:
                 self._session = tf.Session(self.target, self._copies.graph, config)
             return self._copies, self._session
 
-    def _reconnect(self, failed: tf.Session) -> None:
-        """Wait until all machines are there, then forget the session that lost one of them."""
+    def _reconnect(self, failed: tf.Session) -> bool:
+        """Wait until all machines are there, and forget the session that lost one of them.
+
+        Returns:
+            whether any was away.
+        """
         with self._session_lock:
             if self._session is not failed:  # another thread was faster
-                return
-            wait_for(self._cluster.others, self._cluster.wait)
+                return True
             self._session = None
+            return wait_for(self._cluster.others, self._cluster.wait)
 
 
 def _devices(tasks: Sequence[Task]) -> list[str]:
