@@ -410,6 +410,8 @@ class Machines:
             return
         reason = FINISHED if error is None else str(error) or type(error).__name__
         present = [task for task in self._cluster.others if is_reachable(task)]
+        if not present:
+            return
         with tf.Graph().as_default() as graph:
             ends = []
             for task in present:
