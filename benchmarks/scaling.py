@@ -39,6 +39,7 @@ BATCH_SIZE = 128
 SMALL, LARGE = 32, 512
 WARM_UP = 10
 MACHINES = (8, 64, 512)
+BYTES_PER_IMAGE = 784 + 4  # pixels and label
 NETWORK = 10e9 / 8  # bytes a second each way: 10 Gbit/s
 
 
@@ -148,7 +149,8 @@ class Model(NamedTuple):
     image: float  # each image, computed here
     cluster: float  # the second half, and the runtime
     machine: float  # each machine that is not the chief: packing, sending, receiving, adding
-    machine_bytes: float  # weights to it, or gradients from it, whichever is more
+    weights: int  # bytes to each of them, and as many gradients back
+    surplus: float  # bytes really counted in both directions, as a multiple of what must be sent
 
 
 def fit(small: Measured, large: Measured, clusters: dict[int, Measured]) -> Model:
@@ -161,23 +163,31 @@ def fit(small: Measured, large: Measured, clusters: dict[int, Measured]) -> Mode
     """
     image = max(0, (large.seconds - small.seconds) / (LARGE - SMALL))
     step = small.seconds - SMALL * image
-    most = max(clusters)
     # All processes share the processors here, so the images cost the same however they are split.
+    most = max(clusters)
     machine = (clusters[most].seconds - clusters[1].seconds) / (most - 1)
+    weights = 4 * small.parameters
+    necessary = (most - 1) * _bytes_needed(weights, BATCH_SIZE / most)
     return Model(
         step,
         image,
         max(0, clusters[1].seconds - step - BATCH_SIZE * image),
         max(0, machine),
-        max(clusters[most].sent, clusters[most].received) / (most - 1),
+        weights,
+        (clusters[most].sent + clusters[most].received) / necessary,
     )
+
+
+def _bytes_needed(weights: int, images: float) -> float:
+    """Return what the chief and another machine must exchange in a step, both directions."""
+    return 2 * weights + images * BYTES_PER_IMAGE
 
 
 def predict(model: Model, machines: int, images: int) -> tuple[float, float]:
     """Return the seconds of computing and of the network in one step.
 
         computing = step + image · images of a machine + cluster + machine · (machines − 1)
-        network   = 2 · bytes · (machines − 1) / NETWORK
+        network   = surplus · (2 · weights + bytes of the images) · (machines − 1) / NETWORK
 
     The chief's own connection is the bottleneck, once for the weights on their way out and once
     for the gradients on their way in.
@@ -189,7 +199,8 @@ def predict(model: Model, machines: int, images: int) -> tuple[float, float]:
     """
     others = machines - 1
     computing = model.step + model.image * images + model.cluster + model.machine * others
-    return computing, 2 * model.machine_bytes * others / NETWORK
+    traffic = model.surplus * _bytes_needed(model.weights, images) * others
+    return computing, traffic / NETWORK
 
 
 def tables(steps: int) -> str:
@@ -208,15 +219,15 @@ def tables(steps: int) -> str:
     for script in SCRIPTS:
         alone = {b: run(script, b, steps, 0) for b in (SMALL, BATCH_SIZE, LARGE)}
         clusters = {n: run(script, BATCH_SIZE, steps, n) for n in (1, 2, 3)}
+        print(script, alone, clusters, flush=True)
         rates = [1 / one.seconds for one in (alone[BATCH_SIZE], *clusters.values())]
         traffic = [f"{c.sent / 1e3:,.0f} + {c.received / 1e3:,.0f}" for c in clusters.values()]
         cells = [f"`{script}.py`", *(f"{rate:,.0f}" for rate in rates), *traffic[1:]]
         measured.append(f"| {' | '.join(cells)} |")
 
         model = fit(alone[SMALL], alone[LARGE], clusters)
-        print(script, {name: f"{value:.3g}" for name, value in model._asdict().items()})
-        weights = 4 * alone[SMALL].parameters / 1e3
-        cells = [f"`{script}.py`", f"{weights:,.0f}"]
+        print(script, model, flush=True)
+        cells = [f"`{script}.py`", f"{model.weights / 1e3:,.0f}"]
         cells.append(f"{BATCH_SIZE / alone[BATCH_SIZE].seconds:,.0f}")
         for machines in MACHINES:
             seconds = sum(predict(model, machines, BATCH_SIZE))

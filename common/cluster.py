@@ -29,7 +29,7 @@ import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -203,14 +203,14 @@ def host_and_port(address: str) -> tuple[str, str]:
 # This process → a server that the others can reach.
 
 
-@lru_cache(maxsize=1)  # TensorFlow cannot stop a server, so a second run in this process reuses it
-def start_server(cluster: Cluster) -> str:
+@cache  # TensorFlow cannot stop a server: a second run in this process uses it again
+def start_server(cluster: Cluster) -> tf.train.Server:
     """Start TensorFlow's gRPC server for this process.
 
     It accepts connections at this task's address and at no other address of the machine.
 
     Returns:
-        the target for a `tf.Session` that uses the cluster.
+        the server, whose `target` is what a session on the cluster connects to.
 
     Raises:
         UserError: the address is not one of this machine's, or its port is taken.
@@ -231,7 +231,7 @@ def start_server(cluster: Cluster) -> str:
     # TensorFlow listens at every address of the machine, whatever it is told.
     _narrow(int(host_and_port(cluster.me.address)[1]), addresses)
     server.start()
-    return server.target
+    return server
 
 
 def _own_addresses(me: Task) -> list[bytes]:
@@ -366,7 +366,7 @@ def serve(cluster: Cluster) -> NoReturn:
         UserError: the chief stopped with an error, or was away for `cluster.wait` seconds.
         SystemExit: training has ended, status 0.
     """
-    target = start_server(cluster)
+    target = start_server(cluster).target
     with tf.Graph().as_default() as graph, tf.device(cluster.me.device):
         queue = end_queue()
         length, message = queue.size(), queue.dequeue()

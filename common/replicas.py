@@ -46,8 +46,10 @@ STORED = "stored"
 SLOT = "slot"
 # How TensorFlow reports that another process has gone, has been replaced, or does not answer.
 LOST = (
-    *(tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError),
-    *(tf.errors.CancelledError, tf.errors.InternalError, tf.errors.NotFoundError),
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.CancelledError,
 )
 
 
@@ -339,7 +341,7 @@ class Machines:
         self._cluster = cluster
         self._train_step = net.train_step
         self._stored = net.graph.get_collection(STORED)
-        self.target = start_server(cluster)
+        self.target = start_server(cluster).target
         self.config = tf.ConfigProto(device_filters=_devices([cluster.chief, *cluster.holders]))
         (self._slot,) = net.graph.get_collection(SLOT)
         self._copies: Copies | None = None
