@@ -47,22 +47,32 @@ def augment(
     """
     if not settings.augment:
         return pixels
-    seed = seed_of_step(new_seed())
+    num_images = tf.shape(pixels)[0]
+    seed, another_seed = seed_of_step(new_seed()), seed_of_step(new_seed())
     with tf.name_scope("augment"):
-        pixels = tf.cond(is_training, lambda: _distort(pixels, image_shape, seed), lambda: pixels)
+        # Outside the condition, where whoever divides a mini-batch over machines finds them.
+        affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
+        elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
+
+        def distort() -> tf.Tensor:
+            return _distort(pixels, image_shape, affine, elastic)
+
+        pixels = tf.cond(is_training, distort, lambda: pixels)
     tf.add_to_collection(AUGMENTED, pixels)
     return pixels
 
 
-def _distort(pixels: tf.Tensor, image_shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:
-    num_images = tf.shape(pixels)[0]
+def _distort(
+    pixels: tf.Tensor, image_shape: tuple[int, int], affine: tf.Tensor, elastic: tf.Tensor
+) -> tf.Tensor:
+    """Distort images as the random numbers say: [n, 6] and [n, 2, KNOTS, KNOTS]."""
     # For each pixel of the new image: the place in the old one from which it is taken. Places are
     # numbered from −0.5 to 0.5, whatever the size of the image.
     rows, columns = np.meshgrid(*(_places(size) for size in image_shape), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)]).astype(np.float32)
     # [n, 2, 3] · [3, pixels] → [n, 2, pixels]
-    places = tf.einsum("nij,jp->nip", _affine_matrices(num_images, seed), places)
-    places += _elastic_pushes(num_images, image_shape, seed + 1)
+    places = tf.einsum("nij,jp->nip", _affine_matrices(affine), places)
+    places += _elastic_pushes(elastic, image_shape)
     return sample(tf.reshape(pixels, [-1, *image_shape]), places[:, 0], places[:, 1])
 
 
@@ -70,9 +80,8 @@ def _places(count: int) -> np.ndarray:
     return (np.arange(count) + 0.5) / count - 0.5
 
 
-def _affine_matrices(num_images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Draw a random turn, slant, scaling and shift for each image: float32 [n, 2, 3]."""
-    random = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
+def _affine_matrices(random: tf.Tensor) -> tf.Tensor:
+    """Turn six numbers from −1 to 1 into a turn, a slant, a scaling and a shift: [n, 2, 3]."""
     angle, slant = ROTATION * random[:, 0], SLANT * random[:, 1]
     height, width = 1 + SCALING * random[:, 2], 1 + SCALING * random[:, 3]
     down, right = SHIFT * random[:, 4], SHIFT * random[:, 5]
@@ -82,11 +91,9 @@ def _affine_matrices(num_images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.stack(row, 1), tf.stack(column, 1)], 1)
 
 
-def _elastic_pushes(
-    num_images: tf.Tensor, image_shape: tuple[int, int], seed: tf.Tensor
-) -> tf.Tensor:
-    """Draw a smooth random field for each image: float32 [n, 2, pixels]."""
-    knots = tf.random.stateless_normal([num_images * 2, KNOTS, KNOTS], seed, stddev=PUSH)
+def _elastic_pushes(random: tf.Tensor, image_shape: tuple[int, int]) -> tf.Tensor:
+    """Turn normal random numbers at the knots into a smooth field: float32 [n, 2, pixels]."""
+    knots = PUSH * tf.reshape(random, [-1, KNOTS, KNOTS])
     height, width = (_smooth(size) for size in image_shape)
     return tf.reshape(
         tf.einsum("hk,nkl,wl->nhw", height, knots, width), [-1, 2, math.prod(image_shape)]

@@ -44,6 +44,11 @@ import tensorflow.compat.v1 as tf
 Feeds = dict[tf.Tensor, Any]
 STORED = "stored"
 SLOT = "slot"
+# What dropout and --augment draw.
+NOISE = {
+    "StatelessRandomUniformV2": tf.raw_ops.StatelessRandomUniformV2,
+    "StatelessRandomNormalV2": tf.raw_ops.StatelessRandomNormalV2,
+}
 # How TensorFlow reports that another process has gone, has been replaced, or does not answer.
 LOST = (
     tf.errors.UnavailableError,
@@ -195,8 +200,8 @@ def _depends_on_machine(op: tf.Operation) -> bool:
 
 
 def _is_noise(op: tf.Operation) -> bool:
-    """Say whether an operation draws random numbers for each row of the mini-batch: dropout."""
-    return op.type == "StatelessRandomUniformV2" and _has_rows(op.outputs[0])
+    """Say whether an operation draws random numbers for each row of the mini-batch."""
+    return op.type in NOISE and _has_rows(op.outputs[0])
 
 
 def _has_rows(tensor: tf.Tensor) -> bool:
@@ -285,7 +290,7 @@ def _noise(
     for op in filter(_is_noise, nodes):
         _, *seed = op.inputs
         key, counter, algorithm = _copy(_nodes_between([], seed), inputs, seed, name="seed")
-        drawn = tf.raw_ops.StatelessRandomUniformV2(
+        drawn = NOISE[op.type](
             shape=tf.stack([num_rows, *op.outputs[0].shape.as_list()[1:]]),
             key=key,
             counter=counter,
@@ -466,7 +471,10 @@ class Machines:
             if self._copies is None:
                 self._copies = new_copies(self._cluster, self._stored, fed)
             if self._session is None:
-                config = tf.ConfigProto(operation_timeout_in_ms=int(1000 * self._cluster.wait))
+                config = tf.ConfigProto(
+                    operation_timeout_in_ms=int(1000 * self._cluster.wait),
+                    graph_options=self.config.graph_options,
+                )
                 self._session = tf.Session(self.target, self._copies.graph, config)
             return self._copies, self._session
 

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 
+import mnist_cnn
 import mnist_mlp
 import mnist_softmax
 from common import UsageError, UserError
@@ -111,7 +112,8 @@ def losses(metrics):
 def assert_same_training(metrics, expected):
     assert len(losses(metrics)) == len(losses(expected)) > 2
     np.testing.assert_allclose(losses(metrics), losses(expected), rtol=0, atol=1e-4)
-    assert metrics["test_correct"] == expected["test_correct"]
+    # An image whose two best scores are equal but for rounding may go either way.
+    assert metrics["test_correct"] == pytest.approx(expected["test_correct"], abs=3)
 
 
 # What TF_CONFIG says.
@@ -231,8 +233,9 @@ def test_a_server_listens_at_its_own_address_only(host):
 
 NETS = {
     "softmax": [mnist_softmax, "--l1", "1e-4", "--optimizer", "momentum"],
-    # With dropout, whose mask is drawn for the whole mini-batch.
-    "mlp": [mnist_mlp, "--hidden", "32", "16", "--l2", "0.001", "--clip-norm", "1"],
+    # With dropout and distortions, which are drawn for the whole mini-batch.
+    "mlp": [mnist_mlp, "--hidden", "32", "16", "--l2", "0.001", "--clip-norm", "1", "--augment"],
+    "cnn": [mnist_cnn, "--conv", "3x4", "3x6", "--fc", "20", "--augment"],
 }
 
 
