@@ -284,7 +284,8 @@ def describe(graph: tf.Graph) -> str:
 
 def _next_name(kind: str) -> str:
     """Return conv1, conv2, … or fc1, fc2, …: the next free name of this kind in the graph."""
-    taken = sum(layer.name.startswith(kind) for layer in layers_of(tf.get_default_graph()))
+    names = [layer.name.rpartition("/")[2] for layer in layers_of(tf.get_default_graph())]
+    taken = sum(name.rstrip("0123456789") == kind for name in names)
     return f"{kind}{taken + 1}"
 
 

@@ -32,6 +32,14 @@ def test_recall_per_class_equals_scikit_learn():
     np.testing.assert_allclose(evaluation.accuracy_per_class(matrix), expected)
 
 
+def test_confusion_matrix_equals_scikit_learn():
+    for num_classes in (4, 7):  # as many as occur, and more
+        expected = metrics.confusion_matrix(LABELS, PREDICTED, labels=range(num_classes))
+        matrix = evaluation.confusion_matrix(EXAMPLE, num_classes)
+        np.testing.assert_array_equal(matrix, expected)
+        assert matrix.dtype == np.int64
+
+
 def test_confusion_matrix_by_hand():
     example = Evaluation(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 0.0)
     matrix = evaluation.confusion_matrix(example, 4)  # class 3 does not occur and keeps its row
