@@ -132,7 +132,10 @@ SHARED_DEFAULTS = {
 # Flags that a script has when its recipe names a default for them.
 SPECIAL = {
     "hidden": {"type": parse_count, "nargs": "+", "help": "neurons in each hidden layer"},
-    "network": {"help": "which layers stand before the last one"},
+    "network": {
+        "help": "which layers stand before the last one; fast, best and tiny have recipes of their "
+        "own: epochs, batch size, learning rate, optimizer, batch normalisation, dropout"
+    },
     "conv": {
         "type": _filters,
         "nargs": "+",
