@@ -26,12 +26,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.cli import parse_count
+from common.cli import new_parser, parse_count
 from common.compare import SCRIPTS, describe_machine
 from common.data import load_data, mini_batch_indices
 from common.files import atomic_path
 from common.layers import layers_of
 from common.session import new_session
+
+from tqdm import tqdm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs" / "scaling.md"
@@ -228,17 +230,15 @@ def tables(steps: int) -> str:
         + " | the exchange takes longer than the images from | of it the network alone from |",
         "|---|--:|--:|" + "--:|" * len(MACHINES) + "--:|--:|",
     ]
-    for script in SCRIPTS:
+    for script in tqdm(SCRIPTS, unit="net", disable=None):
         alone = {b: run(script, b, steps, 0) for b in (SMALL, BATCH_SIZE, LARGE)}
         clusters = {n: run(script, BATCH_SIZE, steps, n) for n in (1, 2, 3)}
-        print(script, alone, clusters, flush=True)
         rates = [1 / one.seconds for one in (alone[BATCH_SIZE], *clusters.values())]
         traffic = [f"{c.sent / 1e3:,.0f} + {c.received / 1e3:,.0f}" for c in clusters.values()]
         cells = [f"`{script}.py`", *(f"{rate:,.0f}" for rate in rates), *traffic[1:]]
         measured.append(f"| {' | '.join(cells)} |")
 
         model = fit(alone[SMALL], alone[LARGE], clusters)
-        print(script, model, flush=True)
         cells = [f"`{script}.py`", f"{model.weights / 1e3:,.0f}"]
         cells.append(f"{BATCH_SIZE / alone[BATCH_SIZE].seconds:,.0f}")
         for machines in MACHINES:
@@ -250,8 +250,8 @@ def tables(steps: int) -> str:
         [
             *measured,
             "",
-            f"Mini-batches of {BATCH_SIZE}; of {steps} steps, the time that nine in ten exceeded "
-            f"(other programs ran, too); {describe_machine()}. "
+            f"Mini-batches of {BATCH_SIZE}; of {steps} steps, the time that nine in ten exceeded; "
+            f"{describe_machine()}. "
             "Made by `python -m benchmarks.scaling --update-docs`.",
             "",
             *predicted,
@@ -265,9 +265,19 @@ def tables(steps: int) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the tables, or put them into the documentation."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__)
-    parser.add_argument("--steps", type=parse_count, default=100, metavar="N")
-    parser.add_argument("--update-docs", action="store_true")
+    parser = new_parser("python -m benchmarks.scaling", __doc__)
+    parser.add_argument(
+        "--steps",
+        type=parse_count,
+        default=100,
+        metavar="N",
+        help="training steps to time for each number of processes (default: 100)",
+    )
+    parser.add_argument(
+        "--update-docs",
+        action="store_true",
+        help="put the tables into docs/scaling.md, in place of printing them",
+    )
     # For the processes that this program starts: SCRIPT BATCH_SIZE STEPS FOLDER.
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
