@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from pathlib import Path
 
 from benchmarks.trainer import MiniBatches
 from benchmarks.workloads import Workload
@@ -19,12 +18,9 @@ class Ours:
     """A net of ours; the loop of `steps` is that of the scripts, without what surrounds it."""
 
     def __init__(self, workload: Workload) -> None:
-        script = importlib.import_module(workload.script)
         self.folder = tempfile.TemporaryDirectory()
         self.batches = MiniBatches(workload)
-        flags = [*workload.flags, "--output-dir", str(Path(self.folder.name))]
-        self.settings = script.read_settings(flags)
-        self.net = script.build_graph(self.settings, self.batches.data)
+        self._build(seed=0)
         layers = layers_of(self.net.graph)
         self.num_parameters = sum(layer.num_parameters for layer in layers)
         with self.net.graph.as_default():
@@ -36,14 +32,20 @@ class Ours:
         self.flops = 2 * workload.batch_size * (3 * sum(multiply_adds) - multiply_adds[0])
         self.session = new_session(self.net, self.settings)
 
-    def restart(self, seed: int) -> None:
-        """See `Trainer.restart`. Another seed is another graph, as in the scripts."""
+    def _build(self, seed: int) -> None:
+        """Build the script's graph. Another seed is another graph, as in the scripts."""
         workload = self.batches.workload
-        self.session.close()
-        seeded = (*workload.flags, "--seed", str(seed), "--output-dir", self.folder.name)
         script = importlib.import_module(workload.script)
-        self.settings = script.read_settings(list(seeded))
+        flags = [*workload.flags, "--seed", str(seed), "--output-dir", self.folder.name]
+        self.settings = script.read_settings(flags)
+        # What the others' nets do not have: see docs/performance.md.
+        self.settings.dropout, self.settings.batch_norm = 0.0, False
         self.net = script.build_graph(self.settings, self.batches.data)
+
+    def restart(self, seed: int) -> None:
+        """See `Trainer.restart`."""
+        self.session.close()
+        self._build(seed)
         with self.net.graph.as_default():
             initialize = tf.global_variables_initializer()
         self.session = new_session(self.net, self.settings)

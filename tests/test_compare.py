@@ -56,6 +56,7 @@ def test_finished_runs_are_kept_and_new_seeds_are_added(finished):
         assert len(new["test_accuracies"]) == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_comparison_says_how_to_go_on_and_goes_on(tmp_path):
     arguments = ["-m", "common.compare", "--only", "--run", SOFTMAX]
     slow = "mnist_mlp.py --train-size 2000 --epochs 300"

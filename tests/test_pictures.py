@@ -240,6 +240,7 @@ def test_pictures_without_one_digit_get_a_sentence(picture, match, tmp_path):
     sentence_of(error)
 
 
+@pytest.mark.slow
 def test_the_largest_picture_allowed_fits_into_the_bound(tmp_path):
     import shell
 

@@ -147,7 +147,10 @@ def test_a_finished_run_is_not_run_again(uninterrupted):
     assert shell.metrics_in(uninterrupted) == before
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGTERM, signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_run_resumes_to_the_same_end(uninterrupted, tmp_path, how):
     arguments = ["mnist_mlp.py", *FLAGS, "--output-dir", tmp_path]
     process = shell.start(*arguments)

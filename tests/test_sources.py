@@ -103,7 +103,8 @@ def test_parameters_of_the_networks(mnist, network, counts):
 
 
 @pytest.mark.parametrize(
-    "network", ["lenet5", "inception", pytest.param("vgg", marks=pytest.mark.slow)]
+    "network",
+    ["lenet5", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vgg", "inception"))],
 )
 def test_the_other_networks_learn(capfd, tmp_path, network):
     flags = ["--network", network, "--train-size", 10_000, "--epochs", 2, "--batch-size", 50]
