@@ -43,6 +43,7 @@ def test_the_table_says_what_the_runs_wrote(finished):
         assert (folder / f"{picture}.png").stat().st_size > 3_000
 
 
+@pytest.mark.slow
 def test_finished_runs_are_kept_and_new_seeds_are_added(finished):
     folder, _, _ = finished
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("step-*.index")}

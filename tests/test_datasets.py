@@ -218,6 +218,7 @@ def test_photos_are_prepared_once_and_then_trained_on(tmp_path):
     assert "run  cross" in output
 
 
+@pytest.mark.slow
 def test_the_layers_follow_the_image_size(tmp_path):
     run = tmp_path / "run"
     random = np.random.default_rng(0)

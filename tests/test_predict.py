@@ -91,6 +91,7 @@ def test_a_terminal_without_unicode_gets_ascii(models, photos):
     assert "##" in output
 
 
+@pytest.mark.slow
 def test_mnist_shaped_pictures_pass_unchanged_unless_told_otherwise(models, test_split, tmp_path):
     path = tmp_path / "small.png"
     Image.fromarray(test_split.images[0].reshape(28, 28)).save(path)
@@ -145,6 +146,7 @@ def test_explain_draws_a_picture_for_each_file(models, photos, tmp_path):
             assert image.size[0] == 858
 
 
+@pytest.mark.slow
 def test_wrong_models_and_folders_get_a_sentence(models, photos, tmp_path):
     def fails(match, *arguments):
         _, errors = predict(*arguments, status=1)
@@ -232,6 +234,7 @@ def test_a_new_process_gives_the_10_000_predictions_of_the_run(way, models, tmp_
     assert (then[:, 0] == then[:, 1]).sum() == metrics["test_correct"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FASHION.is_dir(), reason="needs Debian's dataset-fashion-mnist")
 def test_fashion_mnist_trains_by_its_files(tmp_path):
     flags = ("--train-size", "5000", "--epochs", "2", "--output-dir", tmp_path)

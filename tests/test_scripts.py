@@ -188,6 +188,7 @@ def test_resuming_nothing_is_a_sentence(tmp_path):
     assert errors.startswith("Error: no checkpoint to resume from in ")
 
 
+@pytest.mark.slow
 def test_stages_are_reported_and_steer_nothing(tmp_path):
     flags = ["--train-size", "500", "--iterations", "12", "--batch-size", "50"]
     plain, staged = tmp_path / "plain", tmp_path / "staged"

@@ -54,6 +54,7 @@ def test_sigmoid_converges_slower_than_relu_and_deep_sigmoid_not_at_all(capfd, t
     assert sigmoid < 0.7
 
 
+@pytest.mark.slow
 def test_without_an_activation_depth_gains_nothing(capfd, tmp_path):
     flags = ["--train-size", 10000, "--epochs", 5]
     softmax = accuracy_of(mnist_softmax, tmp_path / "softmax", *flags)
