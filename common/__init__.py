@@ -69,27 +69,26 @@ sys.excepthook = _say_it_in_a_sentence
 
 
 @contextmanager
-def _ctrl_c_waits() -> Iterator[None]:
-    """Hold back Ctrl-C until the block is done; a second one does not wait.
+def signals_wait(*numbers: int) -> Iterator[list[int]]:
+    """Collect these signals in a list, so that the block can finish what it is doing.
 
-    While TensorFlow's libraries load they turn a Ctrl-C into errors of all kinds.
+    A second one of a kind does not wait: it interrupts as it always does.
     """
-    before = signal.getsignal(signal.SIGINT)
-    # Python lets only the main thread listen; and who ignores Ctrl-C goes on ignoring it.
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
     requests: list[int] = []
 
     def note(number: int, _frame: object) -> None:
         requests.append(number)
-        signal.signal(number, before)
+        signal.signal(number, before[number])
 
-    signal.signal(signal.SIGINT, note)
-    yield
-    signal.signal(signal.SIGINT, before)
-    if requests:
-        raise KeyboardInterrupt
+    before = {}
+    # Python lets only the main thread listen.
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, note) for number in numbers}
+    try:
+        yield requests
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -116,5 +115,10 @@ def _silenced_libraries() -> Iterator[None]:
 
 
 if QUIET:
-    with _ctrl_c_waits(), _silenced_libraries():
+    # While TensorFlow's libraries load they turn a Ctrl-C into errors of all kinds, so it waits.
+    # Who ignores Ctrl-C goes on ignoring it.
+    heard = [signal.SIGINT] if callable(signal.getsignal(signal.SIGINT)) else []
+    with signals_wait(*heard) as interruptions, _silenced_libraries():
         import tensorflow  # noqa: F401
+    if interruptions:
+        raise KeyboardInterrupt

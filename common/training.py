@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import signal
 import sys
-import threading
 import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common import UserError
+from common import UserError, signals_wait
 from common.checkpoints import Checkpoints
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
@@ -84,7 +83,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
         _print_stage(data, session, 0)
     with (
         summaries(data, session, first) as summarize,
-        _stop_requests() as stop_requests,
+        signals_wait(signal.SIGINT, signal.SIGTERM) as stop_requests,
         tqdm(**BAR) as bar,
     ):
         for step in range(first, num_steps):
@@ -182,26 +181,3 @@ class _Clock:
         before = self.seconds
         yield
         self._start = time.perf_counter() - before
-
-
-@contextmanager
-def _stop_requests() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list, so that the step under way can finish.
-
-    A second Ctrl-C does not wait: it interrupts as it always does.
-    """
-    requests: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        requests.append(number)
-        signal.signal(number, before[number])
-
-    before = {}
-    # Python lets only the main thread listen.
-    if threading.current_thread() is threading.main_thread():
-        before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield requests
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
