@@ -23,9 +23,6 @@ class Ours:
         self._build(seed=0)
         layers = layers_of(self.net.graph)
         self.num_parameters = sum(layer.num_parameters for layer in layers)
-        with self.net.graph.as_default():
-            self._initialize = tf.global_variables_initializer()
-            self._global_step = tf.train.get_or_create_global_step()
         # The gradient of a layer's weights and that of its input each take as many operations as
         # its result, and nobody needs the gradient of the images.
         multiply_adds = [layer.multiply_adds for layer in layers]

@@ -146,7 +146,9 @@ OTHER_NETWORKS = {
 # What the recipe of a network changes in the script's.
 RECIPES = {
     "fast": {
-        **{"batch_size": 256, "optimizer": "adam-short", "learning_rate": 0.01},
+        "batch_size": 256,
+        "optimizer": "adam-short",
+        "learning_rate": 0.01,
         "batch_norm": True,
     },
     "best": {"epochs": 50, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},

@@ -26,10 +26,9 @@ class FastSession(tf.Session):
     """A `tf.Session` that prepares each pair of fetches and feeds once.
 
     A plain `run` spends more time on looking up what is fetched and fed than softmax regression
-    spends on a whole training step. TensorFlow can prepare a call
-    once and repeat it (`_make_callable_from_options`, which its own Keras backend used). `run`
-    keeps one such call for each combination that it meets and falls back on the plain one for
-    what these calls cannot do.
+    spends on a whole training step. TensorFlow can prepare a call once and repeat it
+    (`_make_callable_from_options`, which its own Keras backend used). `run` keeps one such call for
+    each combination that it meets and falls back on the plain one for what these calls cannot do.
 
     Attributes:
         net: what `build_graph` returned.

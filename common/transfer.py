@@ -27,6 +27,7 @@ from common import UsageError, UserError
 from common.checkpoints import found_checkpoints
 from common.data import DataSets, Split
 from common.evaluation import BATCH_SIZE
+from common.files import reason_of
 from common.layers import dropout, layers_of
 from common.report import report
 from common.session import FastSession, new_session
@@ -240,8 +241,7 @@ def restore_frozen(session: FastSession, source: Source) -> None:
         with session.graph.as_default(), tf.device("/cpu:0"):
             tf.train.Saver(by_name).restore(session, source.checkpoint)
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        reason = str(getattr(error, "message", error)).splitlines()[0]
-        raise _misfit(source.folder, f"its checkpoint is damaged ({reason})") from error
+        raise _misfit(source.folder, f"its checkpoint is damaged ({reason_of(error)})") from error
 
 
 @dataclass(frozen=True, eq=False)
