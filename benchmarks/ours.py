@@ -56,7 +56,7 @@ class Ours:
         """See `Trainer.steps`."""
         net, session, train = self.net, self.session, self.batches.data.train
         for indices in self.batches.take(count):
-            images, labels = train.images[indices], train.labels[indices]
+            images, labels = train.take(indices)
             feed_dict = {net.x: images, net.y_true: labels, net.is_training: True}
             session.run(net.train_step, feed_dict)
 

@@ -68,7 +68,7 @@ def measure(script: str, batch_size: int, steps: int, folder: str) -> Measured:
     with new_session(net, settings) as session:
         for step in range(WARM_UP + steps):
             indices = mini_batch_indices(len(data.train), batch_size, settings.seed, step)
-            images, labels = data.train.images[indices], data.train.labels[indices]
+            images, labels = data.train.take(indices)
             if step == WARM_UP:
                 before = socket_bytes()
             start = time.perf_counter()

@@ -91,7 +91,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
                 bar.reset(min(epoch_length, num_steps - step + step % epoch_length))
                 bar.update(step % epoch_length)
             indices = mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
-            yield train.images[indices], train.labels[indices]
+            yield train.take(indices)
             done = step + 1
             bar.update()
             end_of_epoch = done % epoch_length == 0 or done == num_steps

@@ -376,6 +376,13 @@ def test_the_order_is_the_one_of_the_recorded_results():
     ]
 
 
+def test_a_batch_has_each_image_with_its_label():
+    split = data.Split(np.arange(12, dtype=np.uint8).reshape(4, 3), np.arange(4, dtype=np.int32))
+    images, labels = split.take(np.array([3, 0]))
+    assert images.tolist() == [[9, 10, 11], [0, 1, 2]]
+    assert labels.tolist() == [3, 0]
+
+
 def test_steps_per_epoch_rounds_up():
     assert data.steps_per_epoch(55_000, 64) == 860
     assert data.steps_per_epoch(55_000, 100) == 550
