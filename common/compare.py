@@ -42,6 +42,8 @@ README = REPOSITORY / "README.md"
 RESULTS = REPOSITORY / "docs" / "results" / "README.json"
 PICTURES = REPOSITORY / "docs" / "pictures"
 COMMAND = "python -m common.compare"
+# What /proc/cpuinfo calls the arithmetic that shortens a step most, the fastest first.
+VECTORS = {"avx512_bf16": "AVX-512 with bfloat16", "avx512f": "AVX-512", "avx2": "AVX2"}
 TAKEN = {"--seed", "--data-dir", "--output-dir", "--resume", "--show", "--help", "-h"}
 
 
@@ -305,12 +307,15 @@ def describe_machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        found = re.search(r"model name\s*: (.+)", info.read_text(encoding="utf-8"))
-        model = found[1] if found else model
+        text = info.read_text(encoding="utf-8")
+        found = re.search(r"model name\s*: (.+)", text)
+        model = found[1].strip() if found else model
+        # Two processors of one name may differ twofold in this.
+        vectors = [name for flag, name in VECTORS.items() if re.search(rf"\b{flag}\b", text)]
+        model += f" ({vectors[0]})" if vectors else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{cores} cores of {model.strip()}, Python {platform.python_version()}, "
-        f"TensorFlow {tf.__version__}"
+        f"{cores} cores of {model}, Python {platform.python_version()}, TensorFlow {tf.__version__}"
     )
 
 
