@@ -206,6 +206,50 @@ import tensorflow as tf
 serve = tf.saved_model.load(folder + "/saved_model").signatures["serving_default"]
 answers = [serve(images=tf.constant(batch))["probabilities"].numpy() for batch in batches]
 """,
+    # TensorFlow's C interface, whose loader is the one in TensorFlow Serving.
+    "SavedModel, C": """
+import ctypes
+from pathlib import Path
+import tensorflow as tf
+from tensorflow.core.protobuf import meta_graph_pb2
+c = ctypes.CDLL(Path(tf.__file__).with_name("libtensorflow_cc.so.2"))
+for name in "Status Buffer Graph SessionOptions".split():
+    getattr(c, "TF_New" + name).restype = ctypes.c_void_p
+for name in "LoadSessionFromSavedModel GraphOperationByName AllocateTensor TensorData".split():
+    getattr(c, "TF_" + name).restype = ctypes.c_void_p
+c.TF_Message.restype = ctypes.c_char_p
+p = ctypes.c_void_p
+status, graph, buffer = p(c.TF_NewStatus()), p(c.TF_NewGraph()), p(c.TF_NewBuffer())
+class Output(ctypes.Structure):
+    _fields_ = [("operation", p), ("index", ctypes.c_int)]
+class Buffer(ctypes.Structure):
+    _fields_ = [("data", p), ("length", ctypes.c_size_t)]
+def output(tensor_info):
+    operation, _, index = tensor_info.name.partition(":")
+    return Output(c.TF_GraphOperationByName(graph, operation.encode()), int(index))
+def checked(result):
+    assert c.TF_GetCode(status) == 0, c.TF_Message(status)
+    return p(result)
+session = checked(c.TF_LoadSessionFromSavedModel(
+    p(c.TF_NewSessionOptions()), None, (folder + "/saved_model").encode(),
+    (ctypes.c_char_p * 1)(b"serve"), 1, graph, buffer, status))
+content = Buffer.from_address(buffer.value)
+meta = meta_graph_pb2.MetaGraphDef.FromString(ctypes.string_at(content.data, content.length))
+signature = meta.signature_def["serving_default"]
+x, y = output(signature.inputs["images"]), output(signature.outputs["probabilities"])
+answers = []
+for batch in batches:
+    dims = (ctypes.c_int64 * 2)(*batch.shape)
+    size = ctypes.c_size_t(batch.nbytes)
+    fed = p(c.TF_AllocateTensor(tf.uint8.as_datatype_enum, dims, 2, size))
+    ctypes.memmove(c.TF_TensorData(fed), batch.tobytes(), batch.nbytes)
+    got = (p * 1)()
+    c.TF_SessionRun(session, None, ctypes.byref(x), (p * 1)(fed), 1, ctypes.byref(y), got, 1,
+                    None, 0, None, status)
+    checked(0)
+    numbers = ctypes.string_at(c.TF_TensorData(p(got[0])), 4 * 10 * len(batch))
+    answers.append(np.frombuffer(numbers, np.float32).reshape(len(batch), 10))
+""",
     "checkpoint": """
 import tensorflow.compat.v1 as tf
 import mnist_cnn
