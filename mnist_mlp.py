@@ -40,7 +40,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         argv,
         "mnist_mlp",
         __doc__,
-        epochs=10,
+        epochs=15,
         batch_size=128,
         learning_rate=0.002,
         hidden=(512, 256),
