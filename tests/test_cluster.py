@@ -235,7 +235,12 @@ NETS = {
     "softmax": [mnist_softmax, "--l1", "1e-4", "--optimizer", "momentum"],
     # With dropout and distortions, which are drawn for the whole mini-batch.
     "mlp": [mnist_mlp, "--hidden", "32", "16", "--l2", "0.001", "--clip-norm", "1", "--augment"],
-    "cnn": [mnist_cnn, "--conv", "3x4", "3x6", "--fc", "20", "--augment"],
+    # In the CNN each step amplifies how the last one was rounded, and a longer step does it more:
+    # with the usual rate, twice this one, one loss of 67 has differed by 0.000101.
+    "cnn": [
+        *(mnist_cnn, "--conv", "3x4", "3x6", "--fc", "20", "--augment"),
+        *("--learning-rate", "0.0025"),
+    ],
 }
 
 
