@@ -126,9 +126,11 @@ def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     column = tf.clip_by_value((columns + 0.5) * width + 0.5, 0.0, width + 1.0)
     top, left = tf.floor(row), tf.floor(column)
     down, right = row - top, column - left
-    # Each pixel with its neighbours to the right, below, and below to the right: [n · places, 4].
-    corners = [padded[:, :-1, :-1], padded[:, :-1, 1:], padded[:, 1:, :-1], padded[:, 1:, 1:]]
-    corners = tf.reshape(tf.stack(corners, axis=3), [-1, 4])
+    # Each pixel with its neighbours to the right, below, and below to the right: [n · pixels, 4]. A
+    # convolution collects them, with four filters that copy one pixel each: faster than stacking.
+    filters = np.eye(4, dtype=np.float32).reshape(2, 2, 1, 4)
+    corners = tf.nn.conv2d(padded[..., tf.newaxis], filters, strides=1, padding="VALID")
+    corners = tf.reshape(corners, [-1, 4])
     first = tf.range(num_images)[:, None] * (height + 2) * (width + 2)
     index = first + tf.cast(top * (width + 2) + left, tf.int32)
     corner = tf.gather(corners, index)  # [n, places, 4]
