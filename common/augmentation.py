@@ -69,10 +69,12 @@ def _distort(
     # For each pixel of the new image: the place in the old one from which it is taken. Places are
     # numbered from −0.5 to 0.5, whatever the size of the image.
     rows, columns = np.meshgrid(*(_places(size) for size in image_shape), indexing="ij")
-    places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)]).astype(np.float32)
-    # [n, 2, 3] · [3, pixels] → [n, 2, pixels]
+    places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)])
+    # In float64, which --bfloat16 leaves alone: with three digits no place can be found. Then
+    # [n, 2, 3] · [3, pixels] → [n, 2, pixels].
+    affine, elastic = tf.cast(affine, tf.float64), tf.cast(elastic, tf.float64)
     places = tf.einsum("nij,jp->nip", _affine_matrices(affine), places)
-    places += _elastic_pushes(elastic, image_shape)
+    places = tf.cast(places + _elastic_pushes(elastic, image_shape), tf.float32)
     return sample(tf.reshape(pixels, [-1, *image_shape]), places[:, 0], places[:, 1])
 
 
@@ -92,7 +94,7 @@ def _affine_matrices(random: tf.Tensor) -> tf.Tensor:
 
 
 def _elastic_pushes(random: tf.Tensor, image_shape: tuple[int, int]) -> tf.Tensor:
-    """Turn normal random numbers at the knots into a smooth field: float32 [n, 2, pixels]."""
+    """Turn normal random numbers at the knots into a smooth field: float64 [n, 2, pixels]."""
     knots = PUSH * tf.reshape(random, [-1, KNOTS, KNOTS])
     height, width = (_smooth(size) for size in image_shape)
     return tf.reshape(
@@ -101,10 +103,10 @@ def _elastic_pushes(random: tf.Tensor, image_shape: tuple[int, int]) -> tf.Tenso
 
 
 def _smooth(size: int) -> np.ndarray:
-    """Return how much each pixel of a row follows each knot: float32 [size, KNOTS]."""
+    """Return how much each pixel of a row follows each knot: float64 [size, KNOTS]."""
     distance = _places(size)[:, None] - np.linspace(-0.5, 0.5, KNOTS)
     weights = np.exp(-0.5 * (distance * (KNOTS - 1)) ** 2)
-    return (weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))).astype(np.float32)
+    return weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))
 
 
 def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:

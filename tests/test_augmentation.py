@@ -2,8 +2,10 @@
 
 from argparse import Namespace
 
+import mnist_cnn
 from common import augmentation
 from common.data import load_data
+from common.session import new_session
 
 import numpy as np
 import pytest
@@ -80,3 +82,20 @@ def test_a_distorted_digit_is_still_there(digits):
     ink = distorted(digits, (28, 28)).sum(axis=1) / digits.sum(axis=1)
     assert 0.9 < ink.mean() < 1.15
     assert ink.min() > 0.5
+
+
+def test_bfloat16_moves_no_pixel(digits, tmp_path):
+    """It rounds what is multiplied, brightness too, but not the place from which a pixel comes."""
+    data = load_data(train_size=64)
+    results = []
+    for flags in ([], ["--bfloat16"]):
+        settings = mnist_cnn.read_settings(["--augment", *flags, "--output-dir", str(tmp_path)])
+        net = mnist_cnn.build_graph(settings, data)
+        with new_session(net, settings) as session:
+            (images,) = net.graph.get_collection(augmentation.AUGMENTED)
+            feed_dict = {net.x: data.train.images, net.y_true: data.train.labels}
+            # With the loss, so that what is computed on the way to it is rounded.
+            _, result = session.run([net.loss, images], feed_dict | {net.is_training: True})
+            results.append(result)
+    assert np.abs(results[0] - digits).mean() > 0.05
+    np.testing.assert_allclose(results[1], results[0], atol=0.02)
