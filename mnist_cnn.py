@@ -71,7 +71,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         argv,
         "mnist_cnn",
         __doc__,
-        epochs=4,
+        epochs=6,
         batch_size=128,
         learning_rate=0.005,
         network=NETWORKS,

@@ -146,6 +146,7 @@ OTHER_NETWORKS = {
 # What the recipe of a network changes in the script's.
 RECIPES = {
     "fast": {
+        "epochs": 4,
         "batch_size": 256,
         "optimizer": "adam-short",
         "learning_rate": 0.01,
