@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,10 @@ print(json.dumps([done.returncode, seconds, memory, done.stderr[-500:]]))
 """
 
 
+# What importing `common` sets, and a user's shell does not.
+OURS = {"TF_CPP_MIN_LOG_LEVEL", "TF_USE_LEGACY_KERAS", "TF_ENABLE_ONEDNN_OPTS"}
+
+
 class Process(NamedTuple):
     """What a whole process took."""
 
@@ -38,13 +43,16 @@ class Process(NamedTuple):
 
 
 def whole_process(*arguments: str) -> Process:
-    """Run `python ARGUMENTS …` from its start to its exit.
+    """Run `python ARGUMENTS …` from its start to its exit, as from the user's shell.
 
     Raises:
         UserError: it failed.
     """
     launcher = [sys.executable, "-S", "-c", LAUNCHER, sys.executable, *arguments]
-    done = subprocess.run(launcher, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    shell = {name: value for name, value in os.environ.items() if name not in OURS}
+    done = subprocess.run(
+        launcher, cwd=REPOSITORY, env=shell, capture_output=True, text=True, check=True
+    )
     status, seconds, memory, errors = json.loads(done.stdout)
     if status:
         last = errors.strip().rpartition("\n")[2]
