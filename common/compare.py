@@ -315,7 +315,8 @@ def describe_machine() -> str:
         model += f" ({vectors[0]})" if vectors else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"{cores} cores of {model}, Python {platform.python_version()}, TensorFlow {tf.__version__}"
+        f"{cores} core{'s' * (cores != 1)} of {model}, Python {platform.python_version()}, "
+        f"TensorFlow {tf.__version__}"
     )
 
 

@@ -58,7 +58,7 @@ class Split:
 
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return copies of the images and the labels with these indices, in their order."""
-        # NumPy's `take` copies rows in two thirds of the time that brackets need.
+        # NumPy's `take` copies rows faster than brackets do.
         return self.images.take(indices, axis=0), self.labels.take(indices)
 
 

@@ -1,6 +1,8 @@
 """common/compare.py: real runs of a few seconds, and the statistics against SciPy and by hand."""
 
 import json
+import platform
+import re
 import signal
 
 from common import compare
@@ -37,6 +39,8 @@ def test_the_table_says_what_the_runs_wrote(finished):
         assert row["test_std"] == pytest.approx(np.std(accuracies, ddof=1))
         assert f"{100 * np.mean(accuracies):.2f} ± {100 * row['test_std']:.2f}" in output
     assert (folder / "results.md").read_text().strip() in output
+    machine = rf"on \d+ cores? of \S.*, Python {platform.python_version()}, TensorFlow 2\.\d+\.\d+"
+    assert re.search(machine, output)
     for picture in (
         *("accuracy_against_time", "confusion_matrices", "all_wrong", "first_wrong_last_right"),
     ):
