@@ -29,6 +29,7 @@ from common import UsageError, UserError, plots
 from common.cli import new_parser, parse_count
 from common.data import DEFAULT_DATA_DIR, load_data
 from common.files import atomic_path, require_writable_folder, write_json
+from common.session import processor_words
 from common.training import TrainingInterruptedError
 
 import numpy as np
@@ -307,12 +308,11 @@ def describe_machine() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        text = info.read_text(encoding="utf-8")
-        found = re.search(r"model name\s*: (.+)", text)
+        found = re.search(r"model name\s*: (.+)", info.read_text(encoding="utf-8"))
         model = found[1].strip() if found else model
-        # Two processors of one name may differ twofold in this.
-        vectors = [name for flag, name in VECTORS.items() if re.search(rf"\b{flag}\b", text)]
-        model += f" ({vectors[0]})" if vectors else ""
+    # Two processors of one name may differ twofold in this.
+    vectors = [name for flag, name in VECTORS.items() if flag in processor_words()]
+    model += f" ({vectors[0]})" if vectors else ""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
         f"{cores} core{'s' * (cores != 1)} of {model}, Python {platform.python_version()}, "

@@ -20,14 +20,13 @@ from typing import Any, NamedTuple
 
 from common import UserError
 from common.files import atomic_path
-from common.idx import MAX_ARRAY_BYTES, DataError, times
+from common.idx import MAX_ARRAY_BYTES, DataError, read_at_most, times
 from common.pictures import PictureError, list_pictures, prepare, read_picture
 
 import numpy as np
 from tqdm import tqdm
 
 COMMAND = "python -m common.datasets"
-PIECE = 1 << 20  # bytes
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 # A folder tree is sorted by class, and the validation split is taken from the front.
 SHUFFLE_SEED = 0
@@ -223,14 +222,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
                 f"{name} in {path} announces {times(shape)} values but holds another number of "
                 "them; write it again with numpy.savez."
             )
-        # Piece by piece: `read` would hold everything twice while it joins what it has.
-        content, filled = np.empty(size, np.uint8), 0
-        while filled < size:
-            count = file.readinto(memoryview(content)[filled : filled + PIECE])
-            if not count:
-                raise EOFError(f"{name} ends too early")
-            filled += count
-        array = content.view(dtype)
+        array = np.frombuffer(read_at_most(file, size), dtype)
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from common import UserError
 
@@ -124,9 +124,7 @@ def _parse_idx(stream: Any, sha256: str | None) -> np.ndarray:
 
     # One byte more than announced is asked for, and must not be there. So trailing bytes are seen,
     # a gzip bomb is stopped at once, and gzip reaches the end, where it compares its own checksum.
-    values = bytearray()
-    while chunk := stream.read(min(CHUNK_BYTES, num_bytes + 1 - len(values))):
-        values += chunk
+    values = read_at_most(stream, num_bytes + 1)
     if len(values) > num_bytes:
         raise BadContentError(f"is too long: more follows after the {num_bytes:,} bytes announced")
     if len(values) < num_bytes:
@@ -145,6 +143,14 @@ def _parse_idx(stream: Any, sha256: str | None) -> np.ndarray:
     if sys.byteorder == "little":
         array.byteswap(inplace=True)  # in place: a copy would double the memory
     return array.view(dtype.newbyteorder("="))
+
+
+def read_at_most(stream: BinaryIO, num_bytes: int) -> bytearray:
+    """Read so many bytes, or all where there are fewer, without holding them twice meanwhile."""
+    values = bytearray()
+    while chunk := stream.read(min(CHUNK_BYTES, num_bytes - len(values))):
+        values += chunk
+    return values
 
 
 def times(shape: Iterable[int]) -> str:

@@ -179,9 +179,14 @@ class FastSession(tf.Session):
 
 def has_bfloat16() -> bool:
     """Tell whether the processor says that it multiplies bfloat16 numbers by itself."""
+    words = processor_words()
+    return not words or bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+def processor_words() -> set[str]:
+    """Return the words by which Linux describes the processor; none on other systems."""
     info = Path("/proc/cpuinfo")
-    words = set(info.read_text(encoding="utf-8").split()) if info.exists() else {"bf16"}
-    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+    return set(info.read_text(encoding="utf-8").split()) if info.exists() else set()
 
 
 def new_session(net: Namespace, settings: Namespace) -> FastSession:
