@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import os
 import platform
 import re
 import shlex
@@ -29,6 +28,7 @@ from common import UsageError, UserError, plots
 from common.cli import new_parser, parse_count
 from common.data import DEFAULT_DATA_DIR, load_data
 from common.files import atomic_path, require_writable_folder, write_json
+from common.halves import num_cores
 from common.session import processor_words
 from common.training import TrainingInterruptedError
 
@@ -313,7 +313,7 @@ def describe_machine() -> str:
     # Two processors of one name may differ twofold in this.
     vectors = [name for flag, name in VECTORS.items() if flag in processor_words()]
     model += f" ({vectors[0]})" if vectors else ""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = num_cores()
     return (
         f"{cores} core{'s' * (cores != 1)} of {model}, Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}"

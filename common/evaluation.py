@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from common.data import Split
+from common.halves import side_by_side
 from common.session import FastSession
 
 import numpy as np
@@ -50,14 +51,16 @@ def evaluate(session: FastSession, split: Split) -> Evaluation:
         split: uint8 images [n, pixels] and integer labels [n].
     """
     net = session.net
-    predicted = np.empty(len(split), np.int64)
-    loss_sum = 0.0
-    for start in range(0, len(split), BATCH_SIZE):
+
+    def evaluate_from(start: int) -> tuple[np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)
         feed_dict = {net.x: split.images[batch], net.y_true: split.labels[batch]}
-        predicted[batch], loss = session.run([net.y_pred_cls, net.loss], feed_dict)
-        loss_sum += float(loss) * len(split.labels[batch])
-    return Evaluation(predicted, split.labels, loss_sum / len(split))
+        predicted, loss = session.run([net.y_pred_cls, net.loss], feed_dict)
+        return predicted, float(loss) * len(predicted)
+
+    results = side_by_side(evaluate_from, range(0, len(split), BATCH_SIZE))
+    predicted, losses = zip(*results, strict=True)
+    return Evaluation(np.concatenate(predicted), split.labels, sum(losses) / len(split))
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:

@@ -209,8 +209,9 @@ def new_fc_layer(
 def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
     """Shift and scale each channel to mean 0 and variance 1, then as the net learns to.
 
-    While training, mean and variance are the mini-batch's; otherwise they are moving averages of
-    those, which the train step keeps up to date (the graph's UPDATE_OPS).
+    While training, mean and variance are the mini-batch's, or of each part of it where it is
+    divided (halves.py, replicas.py); otherwise they are moving averages of those, which the train
+    step keeps up to date (the graph's UPDATE_OPS).
 
     Args:
         layer: float32, channels last.

@@ -10,6 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NamedTuple
 
+from common.halves import in_halves
 from common.layers import layers_of
 from common.replicas import mean_over_machines
 
@@ -152,7 +153,8 @@ def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.O
 
     Args:
         loss: float32 scalar, the mean over the mini-batch.
-        settings: `optimizer`, `learning_rate`, `decay`, `clip_norm`, `moving_average`.
+        settings: `optimizer`, `learning_rate`, `decay`, `clip_norm`, `moving_average`,
+            `batch_size`.
         num_steps: steps in the whole run.
     """
     graph = tf.get_default_graph()
@@ -162,6 +164,7 @@ def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.O
         learning_rate = schedule(settings.learning_rate, step, num_steps, settings)
         learning_rate = tf.identity(learning_rate, name="learning_rate")
         optimizer = OPTIMIZERS[settings.optimizer].new(learning_rate)
+        loss = in_halves(loss, settings)
         gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)
         loss, gradients = mean_over_machines(loss, gradients, variables)
         if settings.clip_norm:

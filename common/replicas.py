@@ -37,6 +37,7 @@ from common.cluster import (
     start_server,
     wait_for,
 )
+from common.copies import copy_nodes, draw_again, has_rows, is_noise, nodes_between, rows_of_part
 from common.files import reason_of
 
 import tensorflow.compat.v1 as tf
@@ -44,11 +45,6 @@ import tensorflow.compat.v1 as tf
 Feeds = dict[tf.Tensor, Any]
 STORED = "stored"
 SLOT = "slot"
-# What dropout and --augment draw.
-NOISE = {
-    "StatelessRandomUniformV2": tf.raw_ops.StatelessRandomUniformV2,
-    "StatelessRandomNormalV2": tf.raw_ops.StatelessRandomNormalV2,
-}
 # How TensorFlow reports that another process has gone, has been replaced, or does not answer.
 LOST = (
     tf.errors.UnavailableError,
@@ -155,104 +151,28 @@ def new_copies(cluster: Cluster, stored: Sequence[Stored], fed: Sequence[tf.Tens
         fed: what the script feeds. Of a tensor with an unknown first dimension each machine gets
             its rows, the others it gets whole.
     """
-    nodes = _nodes_between(fed, [one.source for one in stored])
+    nodes = nodes_between(fed, [one.source for one in stored])
     with tf.Graph().as_default() as graph:
         with tf.device(cluster.chief.device):
             feeds = {tensor: tf.placeholder(tensor.dtype, tensor.shape) for tensor in fed}
-            num_rows = next(tf.shape(feed)[0] for feed in feeds.values() if _has_rows(feed))
+            num_rows = next(tf.shape(feed)[0] for feed in feeds.values() if has_rows(feed))
             weights = _weights(nodes)
         outputs = []  # for each machine a list like `stored`
         for number, task in enumerate(cluster.replicas):
             rows, share = slice(0, num_rows), tf.constant(1.0)
             if not cluster.asynchronous:
-                rows, share = _part(num_rows, number, len(cluster.replicas))
+                rows, share = rows_of_part(num_rows, number, len(cluster.replicas))
             with tf.device(cluster.chief.device):  # here, so that no other rows are sent
-                inputs = {t.name: f[rows] if _has_rows(t) else f for t, f in feeds.items()}
+                inputs = {t.name: f[rows] if has_rows(t) else f for t, f in feeds.items()}
             with tf.device(task.device):
                 inputs |= weights
                 inputs |= _noise(nodes, inputs, num_rows, rows)
                 wanted = [one.source for one in stored]
-                copies = _copy(nodes, inputs, wanted, name=f"{task.job}{task.index}")
+                copies = copy_nodes(nodes, inputs, wanted, name=f"{task.job}{task.index}")
                 outputs.append([share * copy for copy in copies])
         if not cluster.asynchronous:
             outputs = [_sums(outputs, stored)]
         return Copies(graph, feeds, [_new_store(stored, *one) for one in enumerate(outputs)])
-
-
-def _nodes_between(fed: Sequence[tf.Tensor], wanted: Sequence[tf.Tensor]) -> list[tf.Operation]:
-    """Return the operations that compute `wanted` from `fed` and from the variables."""
-    given = {tensor.ref() for tensor in fed}
-    found: dict[tf.Operation, None] = {}
-    todo = [tensor.op for tensor in wanted]
-    while todo:
-        op = todo.pop()
-        if op in found:
-            continue
-        found[op] = None
-        if op.type != "ReadVariableOp":
-            todo += [tensor.op for tensor in op.inputs if tensor.ref() not in given]
-            todo += op.control_inputs
-    return list(found)
-
-
-def _depends_on_machine(op: tf.Operation) -> bool:
-    return op.type == "ReadVariableOp" or _is_noise(op)
-
-
-def _is_noise(op: tf.Operation) -> bool:
-    """Say whether an operation draws random numbers for each row of the mini-batch."""
-    return op.type in NOISE and _has_rows(op.outputs[0])
-
-
-def _has_rows(tensor: tf.Tensor) -> bool:
-    return bool(tensor.shape.ndims) and tensor.shape[0] is None
-
-
-def _copy(
-    nodes: Sequence[tf.Operation],
-    inputs: dict[str, tf.Tensor],
-    wanted: Sequence[tf.Tensor],
-    name: str,
-) -> list[tf.Tensor]:
-    """Copy operations into the default graph and return the copies of `wanted`.
-
-    Args:
-        nodes: operations of the script's graph.
-        inputs: what takes the place of tensors of that graph, by their names.
-        wanted: tensors of that graph.
-        name: a prefix for the names of the copies.
-    """
-    copied = [op for op in nodes if not _depends_on_machine(op)]
-    used = {tensor.name for op in copied for tensor in op.inputs}
-    return tf.import_graph_def(
-        tf.GraphDef(
-            node=[_portable(op) for op in copied],
-            library=wanted[0].graph.as_graph_def().library,
-        ),
-        {tensor: value for tensor, value in inputs.items() if tensor in used},
-        [tensor.name for tensor in wanted],
-        name,
-    )
-
-
-def _portable(op: tf.Operation) -> tf.NodeDef:
-    """Return a description of the operation that says nothing about where it is."""
-    node = tf.NodeDef.FromString(op.node_def.SerializeToString())
-    node.device = ""
-    node.attr.pop("_class", None)  # "beside this other operation"
-    return node
-
-
-def _part(num_rows: tf.Tensor, number: int, count: int) -> tuple[slice, tf.Tensor]:
-    """Return part `number` of `count` nearly equal parts: its rows, and its share of the whole.
-
-    Where there are fewer rows than parts a part may be empty. It then gets one row all the same,
-    since no rows have no mean, and the share 0.
-    """
-    start, end = num_rows * number // count, num_rows * (number + 1) // count
-    share = tf.cast(end - start, tf.float32) / tf.cast(num_rows, tf.float32)
-    start = tf.minimum(start, num_rows - 1)
-    return slice(start, tf.maximum(end, start + 1)), share
 
 
 def _weights(nodes: Sequence[tf.Operation]) -> dict[str, tf.Tensor]:
@@ -287,15 +207,10 @@ def _noise(
 ) -> dict[str, tf.Tensor]:
     """Draw the random numbers of the whole mini-batch, as one machine would; return these rows."""
     noise: dict[str, tf.Tensor] = {}
-    for op in filter(_is_noise, nodes):
+    for op in filter(is_noise, nodes):
         _, *seed = op.inputs
-        key, counter, algorithm = _copy(_nodes_between([], seed), inputs, seed, name="seed")
-        drawn = NOISE[op.type](
-            shape=tf.stack([num_rows, *op.outputs[0].shape.as_list()[1:]]),
-            key=key,
-            counter=counter,
-            alg=algorithm,
-        )
+        here = copy_nodes(nodes_between([], seed), inputs, seed, name="seed")
+        drawn = draw_again(op, num_rows, here)
         noise[op.outputs[0].name] = drawn[rows]
     return noise
 

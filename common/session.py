@@ -11,6 +11,7 @@ from typing import Any
 from common import UserError
 from common.cluster import read_cluster, serve
 from common.files import lock_folder, require_writable_folder
+from common.halves import cores_for_each, is_in_halves
 from common.objective import AVERAGES, DIVERGED
 from common.replicas import Machines
 
@@ -43,6 +44,7 @@ class FastSession(tf.Session):
     ) -> None:
         config = machines.config if machines else tf.ConfigProto()
         config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
+        config.intra_op_parallelism_threads = cores_for_each()
         if settings.bfloat16:
             # Weights and sums stay float32; TensorFlow casts what it multiplies.
             config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = (
@@ -169,8 +171,8 @@ class FastSession(tf.Session):
         options.fetch.extend(tensor.name for tensor in tensors)
         options.target.extend(node.name for node in wanted if isinstance(node, tf.Operation))
         # Run the operations in this thread: handing each of them to another one takes longer than
-        # the operation. The large ones still spread over all cores by themselves.
-        options.run_options.inter_op_thread_pool = -1
+        # the operation. Only two halves of a step are worth a second thread.
+        options.run_options.inter_op_thread_pool = 0 if is_in_halves(self.graph) else -1
         place = iter(range(len(tensors)))
         places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]
         dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]

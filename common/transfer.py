@@ -28,6 +28,7 @@ from common.checkpoints import found_checkpoints
 from common.data import DataSets, Split
 from common.evaluation import BATCH_SIZE
 from common.files import reason_of
+from common.halves import side_by_side
 from common.layers import dropout, layers_of
 from common.report import report
 from common.session import FastSession, new_session
@@ -274,11 +275,11 @@ def bottleneck_values(data: DataSets, session: FastSession) -> BottleneckValues:
     num_features = tensor.shape.as_list()[1]
 
     def values_of(split: Split) -> Split:
-        values = np.empty((len(split), num_features), np.float32)
-        for begin in range(0, len(split), BATCH_SIZE):
-            batch = slice(begin, begin + BATCH_SIZE)
-            values[batch] = session.run(tensor, {session.net.x: split.images[batch]})
-        return Split(values, split.labels)
+        def values_from(start: int) -> np.ndarray:
+            return session.run(tensor, {session.net.x: split.images[start : start + BATCH_SIZE]})
+
+        values = side_by_side(values_from, range(0, len(split), BATCH_SIZE))
+        return Split(np.concatenate(list(values)), split.labels)
 
     checksum = 0
     for variable in session.graph.get_collection(FROZEN):

@@ -51,6 +51,7 @@ def settings_for(optimizer, learning_rate, decay="constant", clip_norm=None, ave
         decay=decay,
         clip_norm=clip_norm,
         moving_average=average,
+        batch_size=1,
     )
 
 

@@ -1,0 +1,138 @@
+"""common/halves.py: a step in two halves is the same step."""
+
+import json
+import threading
+
+import mnist_cnn
+import mnist_mlp
+import mnist_softmax
+from common import halves
+from common.data import load_data
+from common.session import new_session
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+MLP = (mnist_mlp, ["--hidden", "32", "16"])
+CNN = (mnist_cnn, ["--conv", "3x4", "5x6", "--fc", "16"])
+DISTORTED = (mnist_mlp, ["--hidden", "32", "--augment", "--l2", "0.01"])
+NORMALISED = (mnist_mlp, ["--hidden", "32", "--batch-norm", "--dropout", "0"])
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    return load_data(train_size=1_000)
+
+
+@pytest.fixture
+def divide(monkeypatch):
+    """Have small nets divided, too: the tests' ones take no time at all."""
+    monkeypatch.setattr(halves, "WORTH_SHARING", 0)
+
+
+def build(kind, data, folder, *flags):
+    script, its_flags = kind
+    settings = script.read_settings([*its_flags, *flags, "--output-dir", str(folder)])
+    return script.build_graph(settings, data), settings
+
+
+def feeds(net, data, rows):
+    images, labels = data.train.take(np.arange(rows.start, rows.stop))
+    return {net.x: images, net.y_true: labels, net.is_training: True}
+
+
+@pytest.mark.parametrize("kind", [MLP, CNN, DISTORTED], ids=["MLP", "CNN", "distorted"])
+@pytest.mark.parametrize("count", [1, 2, 65, 128])
+def test_loss_and_gradients_are_those_of_the_whole(divide, mnist, tmp_path, kind, count):
+    """Dropout and distortions included: image i gets the same random numbers in its half."""
+    net, settings = build(kind, mnist, tmp_path)
+    with net.graph.as_default():
+        (divided,) = net.graph.get_collection(halves.HALVES)
+        variables = tf.trainable_variables()
+        expected = [net.loss, *tf.gradients(net.loss, variables)]
+        found = [divided, *tf.gradients(divided, variables)]
+    with new_session(net, settings) as session:
+        feed_dict = feeds(net, mnist, range(count))
+        for one, other in zip(*session.run((expected, found), feed_dict), strict=True):
+            np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [64, 65])
+def test_batch_normalisation_looks_at_each_half_by_itself(divide, mnist, tmp_path, count):
+    net, settings = build(NORMALISED, mnist, tmp_path)
+    middle = count // 2
+    (divided,) = net.graph.get_collection(halves.HALVES)
+    with net.graph.as_default():
+        weights, biases = tf.trainable_variables()[:2]
+        (mean,) = (v for v in tf.global_variables() if v.op.name.endswith("norm1/mean"))
+    with new_session(net, settings) as session:
+        parts = [feeds(net, mnist, range(middle)), feeds(net, mnist, range(middle, count))]
+        shares = np.array([middle, count - middle]) / count
+        losses = [session.run(net.loss, part) for part in parts]
+        whole = feeds(net, mnist, range(count))
+        assert session.run(divided, whole) == pytest.approx(shares @ losses, rel=1e-5)
+        assert session.run(divided, whole) != pytest.approx(session.run(net.loss, whole), rel=1e-5)
+
+        w, b = session.run([weights.value(), biases.value()])
+        sums = [(part[net.x] / 255 @ w + b).mean(axis=0) for part in parts]
+        session.run(net.train_step, whole)
+        np.testing.assert_allclose(session.run(mean.value()), 0.1 * shares @ sums, atol=1e-5)
+
+
+def test_a_step_computes_no_image_twice(divide, mnist, tmp_path):
+    """What the script describes is the pattern for the halves, and takes no time itself."""
+    net, settings = build(CNN, mnist, tmp_path, "--batch-norm", "--augment")
+    steps = tf.RunMetadata()
+    with new_session(net, settings) as session:
+        session.run(
+            net.train_step,
+            feeds(net, mnist, range(20)),
+            options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE),
+            run_metadata=steps,
+        )
+    names = {node.node_name for device in steps.step_stats.dev_stats for node in device.node_stats}
+    convolutions = {name for name in names if name.endswith("conv1/Conv2D")}
+    assert convolutions == {"train/half1/conv1/Conv2D", "train/half2/conv1/Conv2D"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "expected"),
+    [
+        (
+            (mnist_softmax, []),
+            [],
+            False,
+        ),  # a fifth of a millisecond: the cores' meeting takes longer
+        ((mnist_mlp, []), [], True),
+        ((mnist_mlp, []), ["--batch-size", "10"], False),
+        ((mnist_cnn, []), [], True),
+        ((mnist_cnn, []), ["--network", "tiny"], True),
+    ],
+)
+def test_only_what_takes_long_is_divided(mnist, tmp_path, kind, flags, expected):
+    net, _ = build(kind, mnist, tmp_path, *flags)
+    assert halves.is_in_halves(net.graph) == expected
+
+
+def test_a_cluster_divides_by_itself(divide, mnist, tmp_path, monkeypatch):
+    addresses = {"chief": ["127.0.0.1:2222"], "worker": ["127.0.0.1:2223"]}
+    task = {"type": "chief", "index": 0}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": addresses, "task": task}))
+    net, _ = build(MLP, mnist, tmp_path)
+    assert not halves.is_in_halves(net.graph)
+
+
+def test_two_results_at_a_time_in_the_order_of_the_items():
+    both = threading.Barrier(2, timeout=10)  # nobody passes it alone
+
+    def square(number):
+        both.wait()
+        return number * number
+
+    assert list(halves.side_by_side(square, range(6))) == [0, 1, 4, 9, 16, 25]
+
+
+def test_an_error_comes_through():
+    with pytest.raises(ZeroDivisionError):
+        list(halves.side_by_side(lambda number: 1 / number, [2, 1, 0]))
