@@ -107,15 +107,18 @@ def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """One layer more than fast, and wider: what many epochs with --augment can still fill."""
+    """One layer more than fast, and wider: what many epochs with --augment can still fill.
+
+    The smaller the maps, the more of them: what a layer has to say grows as its places grow fewer.
+    """
     activation = conv_activation(settings, is_training)
-    layer, _ = new_conv_layer(x_image, 1, 5, 24, activation=activation, padding="VALID")  # 12 × 12
+    layer, _ = new_conv_layer(x_image, 1, 5, 32, activation=activation, padding="VALID")  # 12 × 12
+    layer, _ = new_conv_layer(layer, 32, 3, 64, activation=activation)  # [n, 6, 6, 64]
     layer, _ = new_conv_layer(
-        layer, 24, 3, 48, use_pooling=False, activation=activation, padding="VALID"
-    )  # [n, 10, 10, 48]
-    layer, _ = new_conv_layer(layer, 48, 3, 48, activation=activation, padding="VALID")  # 4 × 4
-    layer, num_features = flatten_layer(layer)  # [n, 768]
-    return new_hidden_layers(layer, num_features, (128,), settings, is_training)
+        layer, 64, 3, 128, use_pooling=False, activation=activation, padding="VALID"
+    )  # [n, 4, 4, 128]
+    layer, num_features = flatten_layer(layer)  # [n, 2048]
+    return new_hidden_layers(layer, num_features, (256,), settings, is_training)
 
 
 def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
