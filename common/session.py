@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common import UserError
 from common.cluster import read_cluster, serve
@@ -21,6 +21,15 @@ from tensorflow.core.protobuf import config_pb2, rewriter_config_pb2
 
 # Deprecation notes are for programmers, not for the reader of a run.
 tf.logging.set_verbosity(tf.logging.ERROR)
+
+
+class Prepared(NamedTuple):
+    """A combination of fetches and feeds, as TensorFlow can repeat it."""
+
+    call: Callable
+    dtypes: list[np.dtype]  # of the values to feed
+    places: list[int | None]  # for each fetch, which result it is; None for an operation
+    nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
 
 
 class FastSession(tf.Session):
@@ -60,7 +69,7 @@ class FastSession(tf.Session):
         self._lock = lock_folder(self.folder)
         self.history: list[dict[str, float]] = []
         self._swap: tf.Operation | None = None
-        self._prepared: dict[Any, tuple[Callable, list[np.dtype], list[int | None]]] = {}
+        self._prepared: dict[tuple, Prepared] = {}
 
     def run(
         self,
@@ -112,14 +121,16 @@ class FastSession(tf.Session):
         feeds = feed_dict or {}
         single = not isinstance(fetches, (list, tuple))
         wanted = (fetches,) if single else tuple(fetches)
-        if options or run_metadata or not self._can_prepare(wanted, feeds):
+        # By their addresses: TensorFlow takes microseconds to compare two tensors or to hash one.
+        key = (*map(id, wanted), None, *map(id, feeds))
+        prepared = self._prepared.get(key)
+        if options or run_metadata or not (prepared or self._can_prepare(wanted, feeds)):
             return super().run(fetches, feed_dict, options, run_metadata)
-        key = (wanted, tuple(feeds))
-        if key not in self._prepared:
-            self._prepared[key] = self._prepare(wanted, feeds)
-        call, dtypes, places = self._prepared[key]
-        values = call(*[np.asarray(v, t) for v, t in zip(feeds.values(), dtypes, strict=True)])
-        results = [None if place is None else values[place] for place in places]
+        if not prepared:
+            prepared = self._prepared[key] = self._prepare(wanted, feeds)
+        pairs = zip(feeds.values(), prepared.dtypes, strict=True)
+        values = prepared.call(*[np.asarray(value, dtype) for value, dtype in pairs])
+        results = [None if place is None else values[place] for place in prepared.places]
         return results[0] if single else type(fetches)(results)
 
     def _can_prepare(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> bool:
@@ -160,11 +171,10 @@ class FastSession(tf.Session):
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does, and the output directory."""
         super().close()
+        self._prepared.clear()
         self._lock.close()
 
-    def _prepare(
-        self, wanted: tuple, feeds: dict[tf.Tensor, Any]
-    ) -> tuple[Callable, list[np.dtype], list[int | None]]:
+    def _prepare(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> Prepared:
         options = config_pb2.CallableOptions()
         options.feed.extend(tensor.name for tensor in feeds)
         tensors = [node for node in wanted if isinstance(node, tf.Tensor)]
@@ -176,7 +186,8 @@ class FastSession(tf.Session):
         place = iter(range(len(tensors)))
         places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]
         dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
-        return self._make_callable_from_options(options), dtypes, places
+        call = self._make_callable_from_options(options)
+        return Prepared(call, dtypes, places, (*wanted, *feeds))
 
 
 def has_bfloat16() -> bool:
