@@ -148,9 +148,8 @@ def _free_ports(count: int) -> list[int]:
 class Model(NamedTuple):
     """What a step costs, fitted to measurements on one machine; seconds, and bytes each way."""
 
-    step: float  # whatever the number of images
+    step: float  # whatever the number of images: the update, and the runtime
     image: float  # each image, computed here
-    cluster: float  # the second half, and the runtime
     machine: float  # each machine that is not the chief: packing, sending, receiving, adding
     weights: int  # bytes to each of them, and as many gradients back
     surplus: float  # bytes really counted in both directions, as a multiple of what must be sent
@@ -160,7 +159,7 @@ def fit(small: Measured, large: Measured, clusters: dict[int, Measured]) -> Mode
     """Fit the model.
 
     Args:
-        small: one process without a cluster, SMALL images a step.
+        small: a cluster of one machine, SMALL images a step.
         large: the same with LARGE images.
         clusters: number of machines → BATCH_SIZE images a step; 1 and others.
     """
@@ -174,7 +173,6 @@ def fit(small: Measured, large: Measured, clusters: dict[int, Measured]) -> Mode
     return Model(
         step,
         image,
-        max(0, clusters[1].seconds - step - BATCH_SIZE * image),
         max(0, machine),
         weights,
         (clusters[most].sent + clusters[most].received) / necessary,
@@ -189,7 +187,7 @@ def _bytes_needed(weights: int, images: float) -> float:
 def predict(model: Model, machines: int, images: int) -> tuple[float, float]:
     """Return the seconds of computing and of the network in one step.
 
-        computing = step + image · images of a machine + cluster + machine · (machines − 1)
+        computing = step + image · images of a machine + machine · (machines − 1)
         network   = surplus · (2 · weights + bytes of the images) · (machines − 1) / NETWORK
 
     The chief's own connection is the bottleneck, once for the weights on their way out and once
@@ -201,7 +199,7 @@ def predict(model: Model, machines: int, images: int) -> tuple[float, float]:
         images: in a step, for each of them.
     """
     others = machines - 1
-    computing = model.step + model.image * images + model.cluster + model.machine * others
+    computing = model.step + model.image * images + model.machine * others
     traffic = model.surplus * _bytes_needed(model.weights, images) * others
     return computing, traffic / NETWORK
 
@@ -231,16 +229,17 @@ def tables(steps: int) -> str:
         "|---|--:|--:|" + "--:|" * len(MACHINES) + "--:|--:|",
     ]
     for script in tqdm(SCRIPTS, unit="net", disable=None):
-        alone = {b: run(script, b, steps, 0) for b in (SMALL, BATCH_SIZE, LARGE)}
+        alone = run(script, BATCH_SIZE, steps, 0)
+        small, large = (run(script, images, steps, 1) for images in (SMALL, LARGE))
         clusters = {n: run(script, BATCH_SIZE, steps, n) for n in (1, 2, 3)}
-        rates = [1 / one.seconds for one in (alone[BATCH_SIZE], *clusters.values())]
+        rates = [1 / one.seconds for one in (alone, *clusters.values())]
         traffic = [f"{c.sent / 1e3:,.0f} + {c.received / 1e3:,.0f}" for c in clusters.values()]
         cells = [f"`{script}.py`", *(f"{rate:,.0f}" for rate in rates), *traffic[1:]]
         measured.append(f"| {' | '.join(cells)} |")
 
-        model = fit(alone[SMALL], alone[LARGE], clusters)
+        model = fit(small, large, clusters)
         cells = [f"`{script}.py`", f"{model.weights / 1e3:,.0f}"]
-        cells.append(f"{BATCH_SIZE / alone[BATCH_SIZE].seconds:,.0f}")
+        cells.append(f"{BATCH_SIZE / alone.seconds:,.0f}")
         for machines in MACHINES:
             seconds = sum(predict(model, machines, BATCH_SIZE))
             cells.append(f"{machines * BATCH_SIZE / seconds:,.0f}")

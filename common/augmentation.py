@@ -50,7 +50,7 @@ def augment(
     num_images = tf.shape(pixels)[0]
     seed, another_seed = seed_of_step(new_seed()), seed_of_step(new_seed())
     with tf.name_scope("augment"):
-        # Outside the condition, where whoever divides a mini-batch over machines finds them.
+        # Outside the condition, where whoever divides a mini-batch (copies.py) finds them.
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
 

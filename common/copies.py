@@ -80,10 +80,12 @@ def copy_nodes(
     """
     copied = [op for op in nodes if not (is_weights(op) or is_noise(op))]
     used = {tensor.name for op in copied for tensor in op.inputs}
+    graph = wanted[0].graph
     return tf.import_graph_def(
         tf.GraphDef(
             node=[_portable(op) for op in copied],
-            library=wanted[0].graph.as_graph_def().library,
+            library=graph.as_graph_def().library,
+            versions=graph.graph_def_versions,
         ),
         {tensor: value for tensor, value in inputs.items() if tensor in used},
         [tensor.name for tensor in wanted],

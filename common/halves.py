@@ -42,10 +42,12 @@ Result = TypeVar("Result")
 
 
 def in_halves(loss: tf.Tensor, settings: Namespace) -> tf.Tensor:
-    """Return the same loss, computed in two halves where that is faster; otherwise as it is.
+    """Return the loss computed in two halves, where that is faster; otherwise as it is.
 
-    The same is done to what the graph's UPDATE_OPS assign, by which batch normalisation's averages
-    follow the mini-batches.
+    It is the same number but for batch normalisation, which looks at each half by itself. Whether a
+    step is divided depends on the net and on the size of the mini-batch, not on the number of
+    cores: on any processor the same command trains the same net. What the graph's UPDATE_OPS
+    assign is divided, too: by it batch normalisation's averages follow the mini-batches.
 
     Args:
         loss: float32 scalar, the mean over the mini-batch. The placeholders that it depends on have
@@ -110,12 +112,17 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def cores_for_each() -> int:
-    """Return how many cores one operation may use, so that two can run side by side."""
-    return max(1, num_cores() // NUM_PARTS)
+def pool_size() -> int:
+    """Return the number of threads for TensorFlow's pool, in which operations are spread.
+
+    All sessions of a process share one pool, and so do both halves, each of which has a thread of
+    its own besides. On two cores each half then computes by itself, which is the fastest there; on
+    more cores this has not been measured.
+    """
+    return max(1, num_cores() - 1)
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield the function's results in the order of the items, computing two at a time."""
-    with ThreadPoolExecutor(NUM_PARTS) as threads:
+    with ThreadPoolExecutor(NUM_PARTS) as threads:  # TensorFlow computes without Python's lock
         yield from threads.map(function, items)

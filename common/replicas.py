@@ -1,7 +1,7 @@
 """One training step on several machines: each computes its part, the sum changes the weights.
 
 The script builds its graph as ever, and on one machine that is all. In a cluster (cluster.py) a
-step has two halves, which are two graphs:
+step has two phases, which are two graphs:
 
     1  gradients   A second graph holds a copy of the forward and backward computation for each
                    machine, placed there. Copy i gets slice i of the mini-batch. The mean of what
@@ -10,8 +10,8 @@ step has two halves, which are two graphs:
     2  update      The script's own graph: gradients are read where they are stored, and everything
                    else is as on one machine: clipping, the optimizer, moving averages.
 
-When a machine fails, the first half may have happened in part; it is then computed again, which
-does no harm. The second half does not need the workers. So no update is lost or made twice.
+When a machine fails, the first phase may have happened in part; it is then computed again, which
+does no harm. The second phase does not need the workers. So no update is lost or made twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,15 @@ from common.cluster import (
     start_server,
     wait_for,
 )
-from common.copies import copy_nodes, draw_again, has_rows, is_noise, nodes_between, rows_of_part
+from common.copies import (
+    copy_nodes,
+    draw_again,
+    has_rows,
+    is_noise,
+    is_weights,
+    nodes_between,
+    rows_of_part,
+)
 from common.files import reason_of
 
 import tensorflow.compat.v1 as tf
@@ -69,7 +77,7 @@ def mean_over_machines(
 ) -> tuple[tf.Tensor, Sequence[tf.Tensor | None]]:
     """Return loss and gradients as the update should see them; on one machine, as they are.
 
-    In a cluster these are what the first half of the step has stored. The same is done to the
+    In a cluster these are what the first phase of the step has stored. The same is done to the
     graph's UPDATE_OPS, by which batch normalisation's averages follow the mini-batches. And the
     variables made so far are given to the parameter servers, where there are any.
 
@@ -127,7 +135,7 @@ def _store(source: tf.Tensor, device: str, num_slots: int, slot: tf.Tensor) -> t
         return tf.gather(slots, slot)
 
 
-# When the first step is taken: the graph of the first half.
+# When the first step is taken: the graph of the first phase.
 
 
 class Copies(NamedTuple):
@@ -139,7 +147,7 @@ class Copies(NamedTuple):
 
 
 def new_copies(cluster: Cluster, stored: Sequence[Stored], fed: Sequence[tf.Tensor]) -> Copies:
-    """Build the graph of the first half.
+    """Build the graph of the first phase.
 
     A copy is the script's own computation from what depends on the machine up to loss and
     gradients. Four things depend on the machine: what is fed, the weights, which come from where
@@ -179,14 +187,12 @@ def _weights(nodes: Sequence[tf.Operation]) -> dict[str, tf.Tensor]:
     """Read every variable once, where it is kept; name the values as the script's graph does."""
     values: dict[tf.Operation, tf.Tensor] = {}
     for op in nodes:
-        if op.type == "ReadVariableOp" and op.inputs[0].op not in values:
+        if is_weights(op) and op.inputs[0].op not in values:
             handle = _same_variable(op.inputs[0].op)
             with tf.device(op.inputs[0].device):
                 value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=op.get_attr("dtype"))
             values[op.inputs[0].op] = value
-    return {
-        op.outputs[0].name: values[op.inputs[0].op] for op in nodes if op.type == "ReadVariableOp"
-    }
+    return {op.outputs[0].name: values[op.inputs[0].op] for op in nodes if is_weights(op)}
 
 
 def _same_variable(op: tf.Operation) -> tf.Tensor:
@@ -268,6 +274,7 @@ class Machines:
         self._session: tf.Session | None = None
         self._session_lock = threading.Lock()
         self._update_lock = threading.Lock()
+        self._settle_lock = threading.Lock()
         # Asynchronously only: the machines that have nothing to do, and what the others do.
         self._pool = ThreadPoolExecutor(len(cluster.replicas))
         self._idle: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -319,9 +326,10 @@ class Machines:
         return step.result() if among else None
 
     def _settle(self) -> None:
-        """Wait for the steps under way."""
-        while self._steps:
-            self._steps.popitem()[1].result()
+        """Wait for the steps under way; two threads may, since an evaluation has two."""
+        with self._settle_lock:
+            while self._steps:
+                self._steps.popitem()[1].result()
 
     def dismiss(self, error: BaseException | None) -> None:
         """Tell the other machines that training has ended, and whether by an error.
@@ -347,7 +355,7 @@ class Machines:
             session.run(ends)
 
     def explain(self, error: tf.errors.OpError) -> Exception:
-        """Return what to raise for an error of the second half, or of an evaluation."""
+        """Return what to raise for an error of the second phase, or of an evaluation."""
         if not isinstance(error, (*LOST, tf.errors.FailedPreconditionError)):
             return error
         holders = ", ".join(map(str, self._cluster.holders))
@@ -357,13 +365,13 @@ class Machines:
         )
 
     def _step(self, slot: int, feed_dict: Feeds, run_here: Callable[[Feeds], Any]) -> Any:
-        """Make both halves of a step, and return what was fetched."""
+        """Make both phases of a step, and return what was fetched."""
         self._store_gradients(slot, feed_dict)
         with self._update_lock:
             return run_here(feed_dict | {self._slot: slot})
 
     def _store_gradients(self, slot: int, feed_dict: Feeds) -> None:
-        """Make the first half of a step, as often as it takes."""
+        """Make the first phase of a step, as often as it takes."""
         deadline = 0.0
         while True:
             copies, session = self._connected(list(feed_dict))

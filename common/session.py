@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from common import UserError
 from common.cluster import read_cluster, serve
 from common.files import lock_folder, require_writable_folder
-from common.halves import cores_for_each, is_in_halves
+from common.halves import is_in_halves, pool_size
 from common.objective import AVERAGES, DIVERGED
 from common.replicas import Machines
 
@@ -53,7 +54,7 @@ class FastSession(tf.Session):
     ) -> None:
         config = machines.config if machines else tf.ConfigProto()
         config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
-        config.intra_op_parallelism_threads = cores_for_each()
+        config.intra_op_parallelism_threads = pool_size()
         if settings.bfloat16:
             # Weights and sums stay float32; TensorFlow casts what it multiplies.
             config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = (
@@ -70,6 +71,7 @@ class FastSession(tf.Session):
         self.history: list[dict[str, float]] = []
         self._swap: tf.Operation | None = None
         self._prepared: dict[tuple, Prepared] = {}
+        self._prepare_lock = threading.Lock()
 
     def run(
         self,
@@ -80,7 +82,7 @@ class FastSession(tf.Session):
     ) -> Any:
         """Do what `tf.Session.run` does, faster.
 
-        Args and results are those of `tf.Session.run`.
+        Args and results are those of `tf.Session.run`; several threads may call it.
 
         Raises:
             UserError: the loss of a training step is not finite; the step was not taken.
@@ -127,7 +129,10 @@ class FastSession(tf.Session):
         if options or run_metadata or not (prepared or self._can_prepare(wanted, feeds)):
             return super().run(fetches, feed_dict, options, run_metadata)
         if not prepared:
-            prepared = self._prepared[key] = self._prepare(wanted, feeds)
+            with self._prepare_lock:  # two threads of an evaluation begin with the same call
+                if key not in self._prepared:
+                    self._prepared[key] = self._prepare(wanted, feeds)
+                prepared = self._prepared[key]
         pairs = zip(feeds.values(), prepared.dtypes, strict=True)
         values = prepared.call(*[np.asarray(value, dtype) for value, dtype in pairs])
         results = [None if place is None else values[place] for place in prepared.places]
@@ -171,7 +176,7 @@ class FastSession(tf.Session):
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does, and the output directory."""
         super().close()
-        self._prepared.clear()
+        self._prepared.clear()  # they would not say that the session is closed
         self._lock.close()
 
     def _prepare(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> Prepared:
@@ -181,7 +186,7 @@ class FastSession(tf.Session):
         options.fetch.extend(tensor.name for tensor in tensors)
         options.target.extend(node.name for node in wanted if isinstance(node, tf.Operation))
         # Run the operations in this thread: handing each of them to another one takes longer than
-        # the operation. Only two halves of a step are worth a second thread.
+        # the operation. A step in two halves needs a second thread.
         options.run_options.inter_op_thread_pool = 0 if is_in_halves(self.graph) else -1
         place = iter(range(len(tensors)))
         places = [next(place) if isinstance(node, tf.Tensor) else None for node in wanted]

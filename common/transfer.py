@@ -275,11 +275,15 @@ def bottleneck_values(data: DataSets, session: FastSession) -> BottleneckValues:
     num_features = tensor.shape.as_list()[1]
 
     def values_of(split: Split) -> Split:
-        def values_from(start: int) -> np.ndarray:
-            return session.run(tensor, {session.net.x: split.images[start : start + BATCH_SIZE]})
+        values = np.empty((len(split), num_features), np.float32)
 
-        values = side_by_side(values_from, range(0, len(split), BATCH_SIZE))
-        return Split(np.concatenate(list(values)), split.labels)
+        def fill_from(first: int) -> None:
+            batch = slice(first, first + BATCH_SIZE)
+            values[batch] = session.run(tensor, {session.net.x: split.images[batch]})
+
+        for _ in side_by_side(fill_from, range(0, len(split), BATCH_SIZE)):
+            pass
+        return Split(values, split.labels)
 
     checksum = 0
     for variable in session.graph.get_collection(FROZEN):

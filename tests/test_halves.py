@@ -1,6 +1,7 @@
 """common/halves.py: a step in two halves is the same step."""
 
 import json
+import math
 import threading
 
 import mnist_cnn
@@ -13,6 +14,9 @@ from common.session import new_session
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
+import test_cluster
+import test_reliability
+import test_scripts
 
 MLP = (mnist_mlp, ["--hidden", "32", "16"])
 CNN = (mnist_cnn, ["--conv", "3x4", "5x6", "--fc", "16"])
@@ -23,6 +27,12 @@ NORMALISED = (mnist_mlp, ["--hidden", "32", "--batch-norm", "--dropout", "0"])
 @pytest.fixture(scope="module")
 def mnist():
     return load_data(train_size=1_000)
+
+
+@pytest.fixture(autouse=True)
+def no_gpu(monkeypatch):
+    """Let these tests mean the same on a machine that has one."""
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
 
 
 @pytest.fixture
@@ -65,7 +75,10 @@ def test_batch_normalisation_looks_at_each_half_by_itself(divide, mnist, tmp_pat
     (divided,) = net.graph.get_collection(halves.HALVES)
     with net.graph.as_default():
         weights, biases = tf.trainable_variables()[:2]
-        (mean,) = (v for v in tf.global_variables() if v.op.name.endswith("norm1/mean"))
+        mean, variance = (
+            next(v for v in tf.global_variables() if v.op.name.endswith(f"norm1/{name}"))
+            for name in ("mean", "variance")
+        )
     with new_session(net, settings) as session:
         parts = [feeds(net, mnist, range(middle)), feeds(net, mnist, range(middle, count))]
         shares = np.array([middle, count - middle]) / count
@@ -75,9 +88,35 @@ def test_batch_normalisation_looks_at_each_half_by_itself(divide, mnist, tmp_pat
         assert session.run(divided, whole) != pytest.approx(session.run(net.loss, whole), rel=1e-5)
 
         w, b = session.run([weights.value(), biases.value()])
-        sums = [(part[net.x] / 255 @ w + b).mean(axis=0) for part in parts]
+        sums = [part[net.x] / 255 @ w + b for part in parts]
+        means, variances = [one.mean(axis=0) for one in sums], [one.var(axis=0) for one in sums]
         session.run(net.train_step, whole)
-        np.testing.assert_allclose(session.run(mean.value()), 0.1 * shares @ sums, atol=1e-5)
+        followed = session.run([mean.value(), variance.value()])
+        np.testing.assert_allclose(followed[0], 0.1 * shares @ means, atol=1e-5)
+        np.testing.assert_allclose(followed[1], 0.9 + 0.1 * shares @ variances, atol=1e-5)
+
+
+def test_three_steps_of_everything_end_where_the_whole_ones_end(mnist, tmp_path, monkeypatch):
+    flags = ["--clip-norm", "0.5", "--moving-average", "0.9", "--l1", "1e-5", "--augment"]
+    weights = {}
+    for limit in (0, math.inf):
+        monkeypatch.setattr(halves, "WORTH_SHARING", limit)
+        net, settings = build(MLP, mnist, tmp_path, *flags)
+        assert halves.is_in_halves(net.graph) == (limit == 0)
+        with new_session(net, settings) as session:
+            for step in range(3):
+                feed_dict = feeds(net, mnist, range(50 * step, 50 * step + 50))
+                session.run(net.train_step, feed_dict)
+            with net.graph.as_default():
+                weights[limit] = session.run([v.value() for v in tf.global_variables()])
+    for one, other in zip(*weights.values(), strict=True):
+        np.testing.assert_allclose(other, one, atol=1e-5)
+
+
+def test_a_divided_graph_is_of_todays_version(divide, mnist, tmp_path):
+    """Operations of a graph without a version would be read by the rules of TensorFlow 0."""
+    net, _ = build(MLP, mnist, tmp_path)
+    assert net.graph.graph_def_versions.producer == tf.Graph().graph_def_versions.producer > 0
 
 
 def test_a_step_computes_no_image_twice(divide, mnist, tmp_path):
@@ -123,10 +162,38 @@ def test_a_cluster_divides_by_itself(divide, mnist, tmp_path, monkeypatch):
     assert not halves.is_in_halves(net.graph)
 
 
+def test_a_gpu_shares_out_its_work_by_itself(divide, mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    net, _ = build(MLP, mnist, tmp_path)
+    assert not halves.is_in_halves(net.graph)
+
+
+@pytest.mark.parametrize(
+    ("script", "flags"),
+    [
+        (mnist_mlp, test_scripts.FLAGS),
+        (mnist_mlp, [*test_reliability.ALL_ON["mnist_mlp.py"], *test_reliability.SHARED]),
+        (mnist_cnn, [*test_reliability.ALL_ON["mnist_cnn.py"], *test_reliability.SHARED]),
+        (mnist_mlp, [*test_cluster.NETS["mlp"][1:], *test_cluster.TINY]),
+        (mnist_cnn, [*test_cluster.NETS["cnn"][1:], *test_cluster.TINY]),
+    ],
+)
+def test_what_is_promised_of_a_run_is_tested_with_halves(mnist, tmp_path, script, flags):
+    """Resuming, being killed, equal seeds, several machines: elsewhere, with these flags."""
+    net, _ = build((script, []), mnist, tmp_path, *flags)
+    assert halves.is_in_halves(net.graph)
+
+
 def test_two_results_at_a_time_in_the_order_of_the_items():
     both = threading.Barrier(2, timeout=10)  # nobody passes it alone
+    under_way = []
 
     def square(number):
+        under_way.append(number)
+        both.wait()
+        assert len(under_way) == 2
+        both.wait()
+        under_way.remove(number)
         both.wait()
         return number * number
 

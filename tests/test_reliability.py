@@ -222,12 +222,14 @@ def test_ctrl_c_in_the_step_in_which_the_weights_overflow_keeps_no_broken_checkp
 
 
 DISTORTED = ["--dropout", "0.3", "--batch-norm", "--augment"]
+# Enough work for each step of MLP and CNN to be computed in two halves.
 ALL_ON = {
     "mnist_softmax.py": [],
-    "mnist_mlp.py": ["--hidden", "50", "30", *DISTORTED],
-    "mnist_cnn.py": ["--conv", "3x4", "3x6", "--fc", "20", *DISTORTED],
+    "mnist_mlp.py": ["--hidden", "128", "64", *DISTORTED],
+    "mnist_cnn.py": ["--conv", "3x6", "3x8", "--fc", "20", *DISTORTED],
 }
-SHARED = ["--train-size", "1500", "--batch-size", "20", "--epochs", "4", "--moving-average", "0.9"]
+SHARED = ["--train-size", "1500", "--batch-size", "100", "--epochs", "20"]
+SHARED += ["--moving-average", "0.9"]
 
 
 @pytest.mark.slow

@@ -119,10 +119,11 @@ def weights_in(folder):
     return {name: reader.get_tensor(name) for name in names}
 
 
-# Dropout, distortions, momentum, averages and a schedule: all that could differ after a pause.
+# Dropout, distortions, momentum, averages and a schedule: all that could differ after a pause. And
+# enough work for each step to be computed in two halves.
 FLAGS = ["--augment", "--batch-norm", "--moving-average", "0.9", "--l1", "1e-5", "--l2", "1e-4"]
-FLAGS += ["--hidden", "40", "20", "--clip-norm", "1", "--decay", "staircase", "--decay-steps", "7"]
-FLAGS += ["--train-size", "1990", "--batch-size", "20", "--epochs", "6", "--seed", "7"]
+FLAGS += ["--hidden", "128", "64", "--clip-norm", "1", "--decay", "staircase", "--decay-steps", "7"]
+FLAGS += ["--train-size", "1990", "--batch-size", "100", "--epochs", "6", "--seed", "7"]
 
 
 @pytest.fixture(scope="module")

@@ -99,6 +99,7 @@ def test_a_wrong_shape_is_refused_as_ever(net, session):
 
 def test_a_closed_session_cannot_run(net, tmp_path):
     session = FastSession(net, Namespace(output_dir=tmp_path, bfloat16=False))
+    session.run(net.doubled, {net.x: IMAGES})  # is prepared now
     session.close()
     with pytest.raises(RuntimeError, match="closed"):
         session.run(net.doubled, {net.x: IMAGES})
