@@ -12,7 +12,7 @@ sum of its pixels times their weights; softmax turns the ten scores into probabi
     y_pred   [n, 10]              a probability for each digit
 
 Expected: 92.85 ± 0.05 % on the test set, mean ± standard deviation of 5 seeds, after 10 epochs in
-2 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
+1 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
 python -m common.compare --seeds 5
 """
 
