@@ -1,6 +1,8 @@
 """common/session.py: run() gives what tf.Session.run gives, whatever is asked of it."""
 
+import time
 from argparse import Namespace
+from concurrent.futures import ThreadPoolExecutor
 
 from common import UserError
 from common.session import FastSession, new_session
@@ -95,6 +97,26 @@ def test_run_metadata_can_be_asked_for(net, session):
 def test_a_wrong_shape_is_refused_as_ever(net, session):
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
         session.run(net.add, {net.x: np.zeros((2, 2, 2, 2), np.uint8)})
+
+
+def test_two_threads_may_run_and_a_call_is_prepared_once(net, session, monkeypatch):
+    prepare, prepared = session._prepare, []
+
+    def slowly(*arguments):
+        prepared.append(arguments)
+        time.sleep(0.2)
+        return prepare(*arguments)
+
+    monkeypatch.setattr(session, "_prepare", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        results = threads.map(lambda scale: run(session, net, scale), (2.0, 3.0))
+    for scale, result in zip((2.0, 3.0), results, strict=True):
+        np.testing.assert_array_equal(result, IMAGES * scale)
+    assert len(prepared) == 1
+
+
+def run(session, net, scale):
+    return session.run(net.doubled, {net.x: IMAGES, net.scale: scale})
 
 
 def test_a_closed_session_cannot_run(net, tmp_path):
