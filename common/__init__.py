@@ -6,6 +6,7 @@ when its libraries load, and then loads them without their log lines.
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
@@ -66,6 +67,13 @@ def _is_interruption(error: BaseException | None) -> bool:
 
 
 sys.excepthook = _say_it_in_a_sentence
+
+
+@atexit.register
+def _end_in_peace() -> None:
+    """Let no Ctrl-C kill a finished program: while Python takes itself apart nobody listens."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

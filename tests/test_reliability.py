@@ -206,6 +206,18 @@ def test_ctrl_c_in_every_phase_ends_quietly(tmp_path, seconds):
     assert (status, bool(errors)) in ((130, True), (0, False))
 
 
+def test_a_ctrl_c_while_python_takes_itself_apart_is_too_late():
+    """Python no longer listens then, so the signal would kill a program that has done its work."""
+    program = """
+import os, signal, common
+class Last:
+    def __del__(self, kill=os.kill, me=os.getpid(), number=signal.SIGINT):
+        kill(me, number)
+last = Last()
+"""
+    assert shell.run("-c", program) == ("", "")
+
+
 def test_ctrl_c_in_the_step_in_which_the_weights_overflow_keeps_no_broken_checkpoint(tmp_path):
     flags = ["--learning-rate", "1e6", "--decay", "constant", *QUICK, "--output-dir", str(tmp_path)]
     settings = mnist_mlp.read_settings(flags)
