@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from argparse import Namespace
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from benchmarks.timing import Child, ChildError, in_rounds, ratio, spread, start
 from benchmarks.workloads import RUNS, STEPS, Workload, read
 from common import UserError
 from common.data import DataSets, load_data
+from common.halves import num_cores
 from common.session import has_bfloat16
 
 import numpy as np
@@ -354,7 +354,7 @@ def write_repeated(data: DataSets, size: int, path: Path) -> None:
 
 def _against_cores(options: Namespace) -> dict[str, Any]:
     """Time each net's step with 1, 2, … cores, in powers of two."""
-    available = len(os.sched_getaffinity(0))
+    available = num_cores()
     cores = [2**k for k in range(available.bit_length()) if 2**k <= available]
     results = {}
     for name in STEPS:

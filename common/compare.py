@@ -311,7 +311,8 @@ def describe_machine() -> str:
         found = re.search(r"model name\s*: (.+)", info.read_text(encoding="utf-8"))
         model = found[1].strip() if found else model
     # Two processors of one name may differ twofold in this.
-    vectors = [name for flag, name in VECTORS.items() if flag in processor_words()]
+    words = processor_words()
+    vectors = [name for flag, name in VECTORS.items() if flag in words]
     model += f" ({vectors[0]})" if vectors else ""
     cores = num_cores()
     return (

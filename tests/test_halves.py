@@ -138,11 +138,8 @@ def test_a_step_computes_no_image_twice(divide, mnist, tmp_path):
 @pytest.mark.parametrize(
     ("kind", "flags", "expected"),
     [
-        (
-            (mnist_softmax, []),
-            [],
-            False,
-        ),  # a fifth of a millisecond: the cores' meeting takes longer
+        # So short that the cores' meeting would take longer.
+        ((mnist_softmax, []), [], False),
         ((mnist_mlp, []), [], True),
         ((mnist_mlp, []), ["--batch-size", "10"], False),
         ((mnist_cnn, []), [], True),
