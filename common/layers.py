@@ -18,6 +18,7 @@ import tensorflow.compat.v1 as tf
 
 LAYERS = "layers"
 SEEDS = "seeds"
+TALL = 50  # times as many rows as columns
 
 ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "relu": tf.nn.relu,
@@ -199,11 +200,22 @@ def new_fc_layer(
     with tf.name_scope(_next_name("fc")) as scope:
         weights = new_weights([num_inputs, num_outputs])
         biases = new_biases(num_outputs)
-        layer = tf.nn.bias_add(tf.matmul(input, weights), biases)
+        layer = tf.nn.bias_add(_product(input, weights), biases)
         if use_relu:
             layer = tf.nn.relu(layer)
         _note_layer(scope, layer, weights, biases)
     return layer
+
+
+def _product(input: tf.Tensor, weights: tf.Variable) -> tf.Tensor:
+    """Return input · weights."""
+    num_inputs, num_outputs = weights.shape.as_list()
+    # Tall and narrow weights, such as the 784 × 10 of softmax regression, leave most of a vector
+    # register empty in a matrix product. An einsum is the same sum over i, but TensorFlow computes
+    # it in another order, and its gradient with the roles of rows and columns exchanged.
+    if num_inputs > TALL * num_outputs:
+        return tf.einsum("ni,io->no", input, weights)
+    return tf.matmul(input, weights)
 
 
 def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:

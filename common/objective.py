@@ -29,7 +29,8 @@ def cross_entropy(logits: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
     It takes the logits, not the probabilities: softmax and logarithm in one formula stay finite
     where log(softmax(logits)) would be log(0).
     """
-    return tf.nn.softmax_cross_entropy_with_logits_v2(labels=one_hot, logits=logits)
+    # What tf.nn.softmax_cross_entropy_with_logits calls, without its reshaping for other shapes.
+    return tf.raw_ops.SoftmaxCrossEntropyWithLogits(features=logits, labels=one_hot).loss
 
 
 def squared_error(outputs: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:

@@ -46,10 +46,11 @@ def check_against_numpy(x, layer, variables, values, numpy_layer):
 
 
 @pytest.mark.parametrize("use_relu", [True, False])
-def test_fc_layer_equals_numpy(graph, use_relu):
-    values = np.random.default_rng(1).normal(size=(4, 6)).astype(np.float32)
-    x = tf.placeholder(tf.float32, [None, 6])
-    layer = layers.new_fc_layer(x, num_inputs=6, num_outputs=5, use_relu=use_relu)
+@pytest.mark.parametrize(("num_inputs", "num_outputs"), [(6, 5), (120, 2)])
+def test_fc_layer_equals_numpy(graph, num_inputs, num_outputs, use_relu):
+    values = np.random.default_rng(1).normal(size=(4, num_inputs)).astype(np.float32)
+    x = tf.placeholder(tf.float32, [None, num_inputs])
+    layer = layers.new_fc_layer(x, num_inputs, num_outputs, use_relu=use_relu)
     (row,) = layers.layers_of(graph)
 
     def numpy_layer(x, weights, biases):
