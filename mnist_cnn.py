@@ -116,7 +116,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
         # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
         pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
-        pixels = augment(pixels, data.image_shape, settings, is_training)
+        pixels = augment(pixels, data.image_shape, settings, is_training, num_steps)
 
         # A convolution needs to know which pixels are neighbours.
         x_image = tf.reshape(pixels, [-1, height, width, num_channels])  # [n, 28, 28, 1]

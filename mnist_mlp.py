@@ -75,7 +75,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
 
         # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
         pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
-        pixels = augment(pixels, data.image_shape, settings, is_training)
+        pixels = augment(pixels, data.image_shape, settings, is_training, num_steps)
 
         layer, num_inputs = pixels, num_pixels
         for num_neurons in settings.hidden:  # 512, then 256

@@ -23,21 +23,30 @@ SHIFT = 1.5 / 28  # of the width and of the height
 # Elastic: each knot of a grid is pushed in a random direction, and what lies between them follows.
 KNOTS = 6
 PUSH = 1 / 28  # of the width and of the height, standard deviation
+# The distortions fade in this last share of the training, so that it ends with images as they are
+# when the net is used.
+FADING = 0.5
 
 
 def augment(
-    pixels: tf.Tensor, image_shape: tuple[int, int], settings: Namespace, is_training: tf.Tensor
+    pixels: tf.Tensor,
+    image_shape: tuple[int, int],
+    settings: Namespace,
+    is_training: tf.Tensor,
+    num_steps: int,
 ) -> tf.Tensor:
     """Distort each image while training, where `--augment` asks for it; otherwise change nothing.
 
     How image i of the mini-batch is distorted in step k depends on the graph's seed, on k and on i
-    alone, so a resumed run sees what the interrupted one would have seen.
+    alone, so a resumed run sees what the interrupted one would have seen. How far depends on k:
+    in the second half of the training the distortions shrink to nothing.
 
     Args:
         pixels: float32 [n, height · width].
         image_shape: height and width.
         settings: `augment`.
         is_training: bool, a scalar.
+        num_steps: steps in the whole run.
 
     Returns:
         float32 [n, height · width]. What is moved in from outside the image is 0.
@@ -53,26 +62,32 @@ def augment(
         # Outside the condition, where whoever divides a mini-batch (copies.py) finds them.
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
+        step = tf.train.get_or_create_global_step()
+        strength = tf.clip_by_value((1 - step / num_steps) / FADING, 0.0, 1.0)
 
         def distort() -> tf.Tensor:
-            return _distort(pixels, image_shape, affine, elastic)
+            return _distort(pixels, image_shape, affine, elastic, strength)
 
         pixels = tf.cond(is_training, distort, lambda: pixels)
-    tf.add_to_collection(AUGMENTED, pixels)
+    tf.add_to_collection(AUGMENTED, (pixels, strength))
     return pixels
 
 
 def _distort(
-    pixels: tf.Tensor, image_shape: tuple[int, int], affine: tf.Tensor, elastic: tf.Tensor
+    pixels: tf.Tensor,
+    image_shape: tuple[int, int],
+    affine: tf.Tensor,
+    elastic: tf.Tensor,
+    strength: tf.Tensor,
 ) -> tf.Tensor:
-    """Distort images as the random numbers say: [n, 6] and [n, 2, KNOTS, KNOTS]."""
+    """Distort images as the random numbers say, [n, 6] and [n, 2, KNOTS, KNOTS], by `strength`."""
     # For each pixel of the new image: the place in the old one from which it is taken. Places are
     # numbered from −0.5 to 0.5, whatever the size of the image.
     rows, columns = np.meshgrid(*(_places(size) for size in image_shape), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)])
     # In float64, which --bfloat16 leaves alone: with three digits no place can be found. Then
     # [n, 2, 3] · [3, pixels] → [n, 2, pixels].
-    affine, elastic = tf.cast(affine, tf.float64), tf.cast(elastic, tf.float64)
+    affine, elastic = (strength * tf.cast(random, tf.float64) for random in (affine, elastic))
     places = tf.einsum("nij,jp->nip", _affine_matrices(affine), places)
     places = tf.cast(places + _elastic_pushes(elastic, image_shape), tf.float32)
     return sample(tf.reshape(pixels, [-1, *image_shape]), places[:, 0], places[:, 1])

@@ -150,10 +150,11 @@ def _draw(data: DataSets, session: FastSession, test: Evaluation, matrix: np.nda
         **show,
     )
     plots.plot_curves(folder / files[3], session.history, **show)
-    for augmented in session.graph.get_collection(AUGMENTED):  # one with --augment, else none
+    for augmented, strength in session.graph.get_collection(AUGMENTED):  # with --augment only
         files.append("augmented.png")
         copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
-        feed_dict = {session.net.x: copies, session.net.is_training: True}
+        # In full strength again, as in the first steps.
+        feed_dict = {session.net.x: copies, session.net.is_training: True, strength: 1.0}
         copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
         plots.plot_layer_outputs(
             folder / files[-1],

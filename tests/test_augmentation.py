@@ -13,13 +13,14 @@ import tensorflow.compat.v1 as tf
 from scipy import ndimage
 
 AUGMENT = Namespace(augment=True)
+NUM_STEPS = 100
 
 
 def distorted(pixels, image_shape, is_training=True, seed=0, step=0, settings=AUGMENT):
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
         result = augmentation.augment(
-            tf.constant(pixels), image_shape, settings, tf.constant(is_training)
+            tf.constant(pixels), image_shape, settings, tf.constant(is_training), NUM_STEPS
         )
         global_step = tf.train.get_or_create_global_step()
         session.run(global_step.initializer)
@@ -63,11 +64,23 @@ def test_the_distortion_is_a_function_of_seed_and_step(digits):
         assert not np.array_equal(first, distorted(digits, (28, 28), seed=seed, step=step))
 
 
+def test_the_distortions_fade_in_the_second_half_of_the_training(digits):
+    """Measured as the mean change of a pixel: all until step 50, half at 75, none at the end."""
+    changes = {
+        step: np.abs(distorted(digits, (28, 28), step=step) - digits).mean()
+        for step in (0, 50, 75, 95, NUM_STEPS)
+    }
+    assert changes[50] == pytest.approx(changes[0], rel=0.1)
+    assert 0.4 < changes[75] / changes[0] < 0.8
+    assert 0 < changes[95] / changes[0] < 0.2
+    np.testing.assert_allclose(changes[NUM_STEPS], 0, atol=1e-4)
+
+
 def test_without_the_flag_nothing_is_added(digits):
     with tf.Graph().as_default():
         pixels = tf.constant(digits)
         no = Namespace(augment=False)
-        assert augmentation.augment(pixels, (28, 28), no, tf.constant(True)) is pixels
+        assert augmentation.augment(pixels, (28, 28), no, tf.constant(True), 100) is pixels
 
 
 def test_no_distortion_of_size_zero_changes_anything(digits, monkeypatch):
@@ -92,7 +105,7 @@ def test_bfloat16_moves_no_pixel(digits, tmp_path):
         settings = mnist_cnn.read_settings(["--augment", *flags, "--output-dir", str(tmp_path)])
         net = mnist_cnn.build_graph(settings, data)
         with new_session(net, settings) as session:
-            (images,) = net.graph.get_collection(augmentation.AUGMENTED)
+            ((images, _),) = net.graph.get_collection(augmentation.AUGMENTED)
             feed_dict = {net.x: data.train.images, net.y_true: data.train.labels}
             # With the loss, so that what is computed on the way to it is rounded.
             _, result = session.run([net.loss, images], feed_dict | {net.is_training: True})
