@@ -40,14 +40,14 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         argv,
         "mnist_mlp",
         __doc__,
-        epochs=15,
+        epochs=20,
         batch_size=128,
         learning_rate=0.002,
         hidden=(512, 256),
         activation="relu",
         augment=False,
         batch_norm=False,
-        dropout=0.3,
+        dropout=0.4,
     )
 
 

@@ -87,7 +87,7 @@ def test_docstrings_state_the_measured_accuracy(script):
 def test_the_measured_accuracies_are_the_promised_ones():
     means = {row["name"]: row["test_mean"] for row in RESULTS["models"]}
     assert means["mnist_softmax.py"] >= 0.927
-    assert means["mnist_mlp.py"] >= 0.9855
+    assert means["mnist_mlp.py"] >= 0.986
     assert means["mnist_cnn.py"] >= 0.993
     assert RESULTS["seeds"] >= 5
 
