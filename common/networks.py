@@ -155,6 +155,6 @@ RECIPES = {
         "learning_rate": 0.01,
         "batch_norm": True,
     },
-    "best": {"epochs": 16, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
+    "best": {"epochs": 24, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
     "tiny": {"epochs": 40, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
 }
