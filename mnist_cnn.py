@@ -21,7 +21,7 @@ halves the image between them. Two fully-connected layers decide on the digit.
     y_pred   [n, 10]                  a probability for each digit
 
 Expected: 99.39 ± 0.07 % on the test set, mean ± standard deviation of 5 seeds, after 6 epochs in
-49 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
+48 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
 python -m common.compare --seeds 5
 """
 
