@@ -180,7 +180,7 @@ def test_an_interrupted_run_resumes_to_the_same_end(uninterrupted, tmp_path, how
 def test_resuming_with_other_flags_says_which(uninterrupted):
     flags = [*FLAGS[:-1], "8", "--dropout", "0.5", "--output-dir", uninterrupted, "--resume"]
     _, errors = shell.run("mnist_mlp.py", *flags, status=2)
-    assert "dropout was 0.3, now 0.5; seed was 7, now 8" in errors
+    assert "dropout was 0.4, now 0.5; seed was 7, now 8" in errors
     assert "Traceback" not in errors
 
 
