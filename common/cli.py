@@ -152,8 +152,8 @@ SPECIAL = {
     "activation": {"names": ACTIVATIONS, "help": "what makes the hidden layers non-linear"},
     "augment": {
         "action": "store_true",
-        "help": "turn, slant, scale, move and bend the training images, anew in each epoch and less "
-        "and less in the second half of the training",
+        "help": "turn, slant, scale, move and bend the training images, anew in each epoch and "
+        "less and less in the second half of the training",
     },
     "batch_norm": {"action": "store_true", "help": "batch normalisation in the hidden layers"},
     "dropout": {"type": _share, "help": "share of the hidden neurons silenced in each step"},
