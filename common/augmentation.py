@@ -66,7 +66,9 @@ def augment(
         strength = tf.clip_by_value((1 - step / num_steps) / FADING, 0.0, 1.0)
 
         def distort() -> tf.Tensor:
-            return _distort(pixels, image_shape, affine, elastic, strength)
+            # In float64, which --bfloat16 leaves alone: with three digits no place can be found.
+            numbers = (strength * tf.cast(random, tf.float64) for random in (affine, elastic))
+            return _distort(pixels, image_shape, *numbers)
 
         pixels = tf.cond(is_training, distort, lambda: pixels)
     tf.add_to_collection(AUGMENTED, (pixels, strength))
@@ -74,20 +76,14 @@ def augment(
 
 
 def _distort(
-    pixels: tf.Tensor,
-    image_shape: tuple[int, int],
-    affine: tf.Tensor,
-    elastic: tf.Tensor,
-    strength: tf.Tensor,
+    pixels: tf.Tensor, image_shape: tuple[int, int], affine: tf.Tensor, elastic: tf.Tensor
 ) -> tf.Tensor:
-    """Distort images as the random numbers say, [n, 6] and [n, 2, KNOTS, KNOTS], by `strength`."""
+    """Distort images as the random numbers say: float64 [n, 6] and [n, 2, KNOTS, KNOTS]."""
     # For each pixel of the new image: the place in the old one from which it is taken. Places are
     # numbered from −0.5 to 0.5, whatever the size of the image.
     rows, columns = np.meshgrid(*(_places(size) for size in image_shape), indexing="ij")
     places = np.stack([rows.ravel(), columns.ravel(), np.ones(rows.size)])
-    # In float64, which --bfloat16 leaves alone: with three digits no place can be found. Then
-    # [n, 2, 3] · [3, pixels] → [n, 2, pixels].
-    affine, elastic = (strength * tf.cast(random, tf.float64) for random in (affine, elastic))
+    # [n, 2, 3] · [3, pixels] → [n, 2, pixels]
     places = tf.einsum("nij,jp->nip", _affine_matrices(affine), places)
     places = tf.cast(places + _elastic_pushes(elastic, image_shape), tf.float32)
     return sample(tf.reshape(pixels, [-1, *image_shape]), places[:, 0], places[:, 1])

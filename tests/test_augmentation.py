@@ -80,7 +80,8 @@ def test_without_the_flag_nothing_is_added(digits):
     with tf.Graph().as_default():
         pixels = tf.constant(digits)
         no = Namespace(augment=False)
-        assert augmentation.augment(pixels, (28, 28), no, tf.constant(True), 100) is pixels
+        result = augmentation.augment(pixels, (28, 28), no, tf.constant(True), NUM_STEPS)
+        assert result is pixels
 
 
 def test_no_distortion_of_size_zero_changes_anything(digits, monkeypatch):
