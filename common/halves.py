@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -85,6 +85,29 @@ def in_halves(loss: tf.Tensor, settings: Namespace) -> tf.Tensor:
         updates[place] = tf.raw_ops.AssignSubVariableOp(resource=handle, value=change)
     graph.add_to_collection(HALVES, loss)
     return loss
+
+
+def largest_first(pairs: Sequence[tuple[tf.Tensor, tf.Variable]]) -> None:
+    """Where a step has halves, compute the largest gradient before those of the layers behind it.
+
+    Adding up the halves of a gradient and applying it is work for one core. Gradients become known
+    from the last layer to the first; if the first is the largest, the other core has nothing left
+    to do meanwhile. So it keeps the other weights' gradients for that time. No number changes.
+
+    Args:
+        pairs: gradients and their variables, in the order of the layers.
+    """
+    if not is_in_halves(tf.get_default_graph()):
+        return
+    sizes = [variable.shape.num_elements() for _, variable in pairs]
+    place = sizes.index(max(sizes))
+    largest = pairs[place][0].op  # the sum of its halves
+    for gradient, variable in pairs[place + 1 :]:
+        if variable.shape.ndims > 1:
+            one, other = gradient.op.inputs[:NUM_PARTS]
+            # If both waited for their own half only, they would come before the sum.
+            one.op._add_control_input(largest.inputs[0].op)
+            other.op._add_control_input(largest)
 
 
 def _worth_it(graph: tf.Graph, batch_size: int) -> bool:

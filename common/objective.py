@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NamedTuple
 
-from common.halves import in_halves
+from common.halves import in_halves, largest_first
 from common.layers import layers_of
 from common.replicas import mean_over_machines
 
@@ -166,7 +166,10 @@ def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.O
         learning_rate = tf.identity(learning_rate, name="learning_rate")
         optimizer = OPTIMIZERS[settings.optimizer].new(learning_rate)
         loss = in_halves(loss, settings)
-        gradients, variables = zip(*optimizer.compute_gradients(loss), strict=True)
+        # What a layer hands back need not wait for the gradient of its own weights.
+        pairs = optimizer.compute_gradients(loss, gate_gradients=optimizer.GATE_NONE)
+        largest_first(pairs)
+        gradients, variables = zip(*pairs, strict=True)
         loss, gradients = mean_over_machines(loss, gradients, variables)
         if settings.clip_norm:
             # All gradients shrink together, so that the direction of the step stays what it was.

@@ -7,7 +7,7 @@ import threading
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import halves
+from common import halves, objective
 from common.data import load_data
 from common.session import new_session
 
@@ -122,17 +122,51 @@ def test_a_divided_graph_is_of_todays_version(divide, mnist, tmp_path):
 def test_a_step_computes_no_image_twice(divide, mnist, tmp_path):
     """What the script describes is the pattern for the halves, and takes no time itself."""
     net, settings = build(CNN, mnist, tmp_path, "--batch-norm", "--augment")
-    steps = tf.RunMetadata()
     with new_session(net, settings) as session:
-        session.run(
-            net.train_step,
-            feeds(net, mnist, range(20)),
-            options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE),
-            run_metadata=steps,
-        )
-    names = {node.node_name for device in steps.step_stats.dev_stats for node in device.node_stats}
-    convolutions = {name for name in names if name.endswith("conv1/Conv2D")}
+        nodes = traced_step(session, net, mnist)
+    convolutions = {name for name in nodes if name.endswith("conv1/Conv2D")}
     assert convolutions == {"train/half1/conv1/Conv2D", "train/half2/conv1/Conv2D"}
+
+
+def test_the_largest_gradient_comes_first_and_no_number_changes(
+    divide, mnist, tmp_path, monkeypatch
+):
+    weights = []
+    for order in (lambda pairs: None, halves.largest_first):
+        monkeypatch.setattr(objective, "largest_first", order)
+        net, settings = build(MLP, mnist, tmp_path)
+        with new_session(net, settings) as session, net.graph.as_default():
+            nodes = traced_step(session, net, mnist)
+            weights.append(session.run([v.value() for v in tf.trainable_variables()]))
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(other, one)
+    ends = [
+        node.all_start_micros + node.op_end_rel_micros
+        for name, node in nodes.items()
+        if name.endswith("fc1/MatMul_grad/MatMul_1")
+    ]
+    starts = [
+        node.all_start_micros + node.op_start_rel_micros
+        for name, node in nodes.items()
+        if name.endswith(("fc2/MatMul_grad/MatMul_1", "fc3/MatMul_grad/MatMul_1"))
+    ]
+    assert (len(ends), len(starts)) == (2, 4)
+    assert sum(start >= max(ends) for start in starts) >= 2  # those that wait for the sum
+    assert min(starts) >= min(ends)
+
+
+def traced_step(session, net, data):
+    """Take one step, and return what TensorFlow noted of each operation, by its name."""
+    steps = tf.RunMetadata()
+    session.run(
+        net.train_step,
+        feeds(net, data, range(20)),
+        options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE),
+        run_metadata=steps,
+    )
+    return {
+        node.node_name: node for device in steps.step_stats.dev_stats for node in device.node_stats
+    }
 
 
 @pytest.mark.parametrize(
