@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -87,7 +88,7 @@ def test_every_contestant_learns_the_run(name):
     try:
         child.wait_until_ready()
         child.do("restart", 0)
-        child.do("steps", 215)
+        child.do("steps", math.ceil(55_000 / workload.batch_size))
         assert child.do("evaluate")["accuracy"] > 0.98
     finally:
         child.close()
