@@ -23,12 +23,12 @@ python -m common.compare --seeds 5
 from argparse import Namespace
 
 from common.augmentation import augment
-from common.cli import parse_settings
 from common.data import DataSets, load_data
 from common.layers import activate, dropout, new_fc_layer
 from common.objective import new_loss, new_train_step
-from common.report import report
+from common.run.report import report
 from common.session import new_session
+from common.settings import parse_settings
 from common.training import mini_batches, num_training_steps
 
 import tensorflow.compat.v1 as tf

@@ -24,9 +24,9 @@ from benchmarks.measurements import MEASUREMENTS
 from benchmarks.tables import section
 from benchmarks.workloads import STEPS
 from common import UserError
-from common.cli import parse_count
-from common.compare import describe_machine
-from common.files import atomic_path, write_json
+from common.process.machine import describe_machine
+from common.run.files import atomic_path, write_json
+from common.settings import parse_count
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs" / "performance.md"

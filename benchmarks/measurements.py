@@ -21,8 +21,7 @@ from benchmarks.timing import Child, ChildError, in_rounds, ratio, spread, start
 from benchmarks.workloads import RUNS, STEPS, Workload, read
 from common import UserError
 from common.data import DataSets, load_data
-from common.halves import num_cores
-from common.session import has_bfloat16
+from common.process.machine import has_bfloat16, num_cores
 
 import numpy as np
 from PIL import Image

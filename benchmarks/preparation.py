@@ -20,11 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from common.cli import new_parser, parse_count
 from common.data import Split, load_data
-from common.files import atomic_path
-from common.pictures import PictureError, prepare
+from common.pictures.preparation import PictureError, prepare
 from common.predict import Model, load_models
+from common.run.files import atomic_path
+from common.settings import new_parser, parse_count
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont

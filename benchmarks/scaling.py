@@ -26,12 +26,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.cli import new_parser, parse_count
-from common.compare import SCRIPTS, describe_machine
+from common.compare import SCRIPTS
 from common.data import load_data, mini_batch_indices
-from common.files import atomic_path
 from common.layers import layers_of
+from common.process.machine import describe_machine
+from common.run.files import atomic_path
 from common.session import new_session
+from common.settings import new_parser, parse_count
 
 from tqdm import tqdm
 

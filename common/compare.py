@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import platform
 import re
 import shlex
 import shutil
@@ -25,15 +24,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UsageError, UserError, plots
-from common.cli import new_parser, parse_count
 from common.data import DEFAULT_DATA_DIR, load_data
-from common.files import atomic_path, require_writable_folder, write_json
-from common.halves import num_cores
-from common.session import processor_words
-from common.training import TrainingInterruptedError
+from common.process.errors import InterruptedRunError
+from common.process.machine import describe_machine
+from common.run.files import atomic_path, require_writable_folder, write_json
+from common.settings import new_parser, parse_count
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 from scipy import stats
 from tqdm import tqdm
 
@@ -43,8 +40,6 @@ README = REPOSITORY / "README.md"
 RESULTS = REPOSITORY / "docs" / "results" / "README.json"
 PICTURES = REPOSITORY / "docs" / "pictures"
 COMMAND = "python -m common.compare"
-# What /proc/cpuinfo calls the arithmetic that shortens a step most, the fastest first.
-VECTORS = {"avx512_bf16": "AVX-512 with bfloat16", "avx512f": "AVX-512", "avx2": "AVX2"}
 TAKEN = {"--seed", "--data-dir", "--output-dir", "--resume", "--show", "--help", "-h"}
 
 
@@ -216,7 +211,7 @@ def _train(
     with (folder / "output.txt").open("a", encoding="utf-8") as log, redirect_stdout(log):
         try:
             metrics = script.main([*argv, *resume])
-        except TrainingInterruptedError as error:
+        except InterruptedRunError as error:
             error.args = (f"interrupted; continue with: {options.command}",)
             raise
         except UsageError as error:
@@ -301,24 +296,6 @@ def compare_two(
         "second_only_right": [count[1] for count in counts],
         "p_values": [mcnemar(*count) for count in counts],
     }
-
-
-def describe_machine() -> str:
-    """Return the processor, its cores and the versions that a timing depends on, in a line."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        found = re.search(r"model name\s*: (.+)", info.read_text(encoding="utf-8"))
-        model = found[1].strip() if found else model
-    # Two processors of one name may differ twofold in this.
-    words = processor_words()
-    vectors = [name for flag, name in VECTORS.items() if flag in words]
-    model += f" ({vectors[0]})" if vectors else ""
-    cores = num_cores()
-    return (
-        f"{cores} core{'s' * (cores != 1)} of {model}, Python {platform.python_version()}, "
-        f"TensorFlow {tf.__version__}"
-    )
 
 
 def percent(share: float, std: float | None = None) -> str:

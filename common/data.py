@@ -20,7 +20,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from common import UsageError
-from common.download import (
+from common.datasets.download import (
     CHECKSUMS,
     TEST_IMAGES,
     TEST_LABELS,
@@ -28,7 +28,7 @@ from common.download import (
     TRAIN_LABELS,
     fetch,
 )
-from common.idx import DataError, read_idx, times
+from common.datasets.idx import DataError, read_idx, times
 
 import numpy as np
 
@@ -126,7 +126,7 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
     is_npz = folder.suffix == ".npz"
     if is_npz or _is_folder_tree(folder):
         # Imported here because Pillow and SciPy take time, for which MNIST need not wait.
-        from common import datasets
+        from common.datasets import folders as datasets
 
         read = datasets.read_npz if is_npz else datasets.read_folder_tree
         images, labels, test_images, test_labels, names = read(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from common.data import Split
-from common.halves import side_by_side
+from common.parallel.halves import side_by_side
 from common.session import FastSession
 
 import numpy as np

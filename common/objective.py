@@ -10,9 +10,9 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NamedTuple
 
-from common.halves import in_halves, largest_first
 from common.layers import layers_of
-from common.replicas import mean_over_machines
+from common.parallel.cluster.replicas import mean_over_machines
+from common.parallel.halves import in_halves, largest_first
 
 import tensorflow.compat.v1 as tf
 

@@ -20,12 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.cli import new_parser
 from common.evaluation import BATCH_SIZE
-from common.files import require_writable_folder
-from common.pictures import Prepared, list_pictures, prepare
+from common.pictures.preparation import Prepared, list_pictures, prepare
 from common.plots import plot_preparation
-from common.report import CLASSES_FILE
+from common.run.files import require_writable_folder
+from common.run.report import CLASSES_FILE
+from common.settings import new_parser
 
 import numpy as np
 import tensorflow.compat.v1 as tf

@@ -6,15 +6,15 @@ import threading
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UserError
-from common.cluster import read_cluster, serve
-from common.files import lock_folder, require_writable_folder
-from common.halves import is_in_halves, pool_size
 from common.objective import AVERAGES, DIVERGED
-from common.replicas import Machines
+from common.parallel.cluster.config import read_cluster, serve
+from common.parallel.cluster.replicas import Machines
+from common.parallel.halves import is_in_halves, pool_size
+from common.process.machine import has_bfloat16
+from common.run.files import lock_folder, require_writable_folder
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -193,18 +193,6 @@ class FastSession(tf.Session):
         dtypes = [tensor.dtype.as_numpy_dtype for tensor in feeds]
         call = self._make_callable_from_options(options)
         return Prepared(call, dtypes, places, (*wanted, *feeds))
-
-
-def has_bfloat16() -> bool:
-    """Tell whether the processor says that it multiplies bfloat16 numbers by itself."""
-    words = processor_words()
-    return not words or bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def processor_words() -> set[str]:
-    """Return the words by which Linux describes the processor; none on other systems."""
-    info = Path("/proc/cpuinfo")
-    return set(info.read_text(encoding="utf-8").split()) if info.exists() else set()
 
 
 def new_session(net: Namespace, settings: Namespace) -> FastSession:

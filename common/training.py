@@ -14,28 +14,21 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from common import UserError, signals_wait
-from common.checkpoints import Checkpoints
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
 from common.layers import describe
 from common.objective import LOSS_LIMIT
+from common.process.errors import InterruptedRunError
+from common.process.signals import signals_deferred
+from common.run.checkpoints import Checkpoints
+from common.run.summaries import summaries
 from common.session import FastSession
-from common.summaries import summaries
 
 import numpy as np
 from tqdm import tqdm
 
 # A bar for the epoch under way: gone when it ends, silent when the output is not a terminal.
 BAR = {"unit": "step", "leave": False, "disable": None, "dynamic_ncols": True}
-
-
-class TrainingInterruptedError(UserError):
-    """Ctrl-C, or SIGTERM, after the checkpoint was written."""
-
-    def __init__(self, message: str, signal_number: int) -> None:
-        super().__init__(message)
-        self.exit_status = 128 + signal_number
 
 
 def num_training_steps(settings: Namespace, num_examples: int) -> int:
@@ -63,7 +56,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
 
     Raises:
         UserError: a checkpoint cannot be written or read, or the loss is no longer a number.
-        TrainingInterruptedError: see above; carries the exit status.
+        InterruptedRunError: see above; carries the exit status.
     """
     settings, train = session.settings, data.train
     epoch_length = steps_per_epoch(len(train), settings.batch_size)
@@ -83,7 +76,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
         _print_stage(data, session, 0)
     with (
         summaries(data, session, first) as summarize,
-        signals_wait(signal.SIGINT, signal.SIGTERM) as stop_requests,
+        signals_deferred(signal.SIGINT, signal.SIGTERM) as stop_requests,
         tqdm(**BAR) as bar,
     ):
         for step in range(first, num_steps):
@@ -110,7 +103,7 @@ def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndar
                 checkpoints.save(done, clock.seconds)
             if stop_requests and done < num_steps:
                 bar.close()
-                raise TrainingInterruptedError(
+                raise InterruptedRunError(
                     f"interrupted after step {done} of {num_steps}; the checkpoint is written. "
                     f"Continue with: {settings.command} --resume",
                     stop_requests[0],

@@ -24,13 +24,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UsageError, UserError
-from common.checkpoints import found_checkpoints
 from common.data import DataSets, Split
 from common.evaluation import BATCH_SIZE
-from common.files import reason_of
-from common.halves import side_by_side
 from common.layers import dropout, layers_of
-from common.report import report
+from common.parallel.halves import side_by_side
+from common.run.checkpoints import found_checkpoints
+from common.run.files import reason_of
+from common.run.report import report
 from common.session import FastSession, new_session
 from common.training import mini_batches
 

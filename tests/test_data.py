@@ -12,8 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 from common import data
 from common.data import DataError, TrainSizeError, load_data, mini_batch_indices
-from common.download import CHECKSUMS, fetch
-from common.idx import read_idx
+from common.datasets.download import CHECKSUMS, fetch
+from common.datasets.idx import read_idx
 
 import numpy as np
 import pytest

@@ -3,10 +3,10 @@
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common.copies import nodes_between
 from common.data import DataSets, Split, load_data, mini_batch_indices
 from common.evaluation import evaluate
 from common.layers import layers_of, new_fc_layer
+from common.parallel.copies import nodes_between
 from common.session import new_session
 from common.training import mini_batches
 

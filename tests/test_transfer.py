@@ -6,9 +6,9 @@ import shutil
 
 import mnist_cnn
 from common import UsageError, UserError, report
-from common.checkpoints import Checkpoints
 from common.data import load_data
-from common.idx import read_idx
+from common.datasets.idx import read_idx
+from common.run.checkpoints import Checkpoints
 from common.session import FastSession
 
 import idx_files

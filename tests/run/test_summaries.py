@@ -7,8 +7,8 @@ import mnist_cnn
 import mnist_mlp
 import mnist_softmax
 from common import UserError
-from common.checkpoints import Checkpoints
 from common.objective import SCHEDULES
+from common.run.checkpoints import Checkpoints
 
 import numpy as np
 import pytest

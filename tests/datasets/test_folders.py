@@ -7,7 +7,7 @@ import zipfile
 from contextlib import suppress
 
 from common.data import DataError, load_data
-from common.datasets import read_folder_tree, read_npz
+from common.datasets.folders import read_folder_tree, read_npz
 
 import numpy as np
 import pytest
@@ -236,7 +236,7 @@ def test_the_layers_follow_the_image_size(tmp_path):
 
 
 def test_mnist_as_an_npz_is_the_same_data(tmp_path):
-    from common.idx import read_idx
+    from common.datasets.idx import read_idx
 
     np.savez(
         tmp_path / "mnist.npz",

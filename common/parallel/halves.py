@@ -11,14 +11,14 @@ gradients. Only batch normalisation sees a difference: each half is normalised b
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from common.cluster import read_cluster
-from common.copies import (
+from common.layers import layers_of
+from common.parallel.cluster.config import read_cluster
+from common.parallel.copies import (
     copy_nodes,
     draw_again,
     has_rows,
@@ -27,7 +27,7 @@ from common.copies import (
     nodes_between,
     rows_of_part,
 )
-from common.layers import layers_of
+from common.process.machine import num_cores
 
 import tensorflow.compat.v1 as tf
 
@@ -126,13 +126,6 @@ def _worth_it(graph: tf.Graph, batch_size: int) -> bool:
 def is_in_halves(graph: tf.Graph) -> bool:
     """Say whether a training step of this graph has two halves."""
     return bool(graph.get_collection(HALVES))
-
-
-def num_cores() -> int:
-    """Return on how many cores this process may run."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def pool_size() -> int:

@@ -5,7 +5,7 @@ import re
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common.cli import parse_settings
+from common.settings import parse_settings
 
 import pytest
 

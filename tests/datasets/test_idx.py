@@ -8,7 +8,7 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-from common.idx import DataError, read_idx
+from common.datasets.idx import DataError, read_idx
 
 import numpy as np
 import pytest

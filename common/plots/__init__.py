@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
-from common.files import atomic_path
+from common.run.files import atomic_path
 
 import numpy as np
 

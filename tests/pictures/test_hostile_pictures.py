@@ -12,7 +12,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 
-from common.pictures import FORMATS, PictureError, prepare
+from common.pictures.preparation import FORMATS, PictureError, prepare
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from common import UserError
-from common.cluster import (
+from common.parallel.cluster.config import (
     FINISHED,
     Cluster,
     Task,
@@ -37,7 +37,7 @@ from common.cluster import (
     start_server,
     wait_for,
 )
-from common.copies import (
+from common.parallel.copies import (
     copy_nodes,
     draw_again,
     has_rows,
@@ -46,7 +46,7 @@ from common.copies import (
     nodes_between,
     rows_of_part,
 )
-from common.files import reason_of
+from common.run.files import reason_of
 
 import tensorflow.compat.v1 as tf
 

@@ -20,8 +20,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from common import UserError, download
-from common.download import CHECKSUMS, fetch
-from common.idx import DataError
+from common.datasets.download import CHECKSUMS, fetch
+from common.datasets.idx import DataError
 
 import numpy as np
 import pytest

@@ -8,7 +8,6 @@ from typing import Any
 
 from common import plots
 from common.augmentation import AUGMENTED
-from common.checkpoints import decisive_settings
 from common.data import DataSets
 from common.evaluation import (
     Evaluation,
@@ -18,8 +17,9 @@ from common.evaluation import (
     confusion_matrix,
     evaluate,
 )
-from common.files import atomic_folder, atomic_path, write_json
 from common.layers import layers_of
+from common.run.checkpoints import decisive_settings
+from common.run.files import atomic_folder, atomic_path, write_json
 from common.session import FastSession
 
 import numpy as np

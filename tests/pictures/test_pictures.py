@@ -3,9 +3,9 @@
 from contextlib import suppress
 
 from benchmarks import preparation
-from common import pictures
 from common.data import load_data
-from common.pictures import PictureError, fit, prepare, read_picture
+from common.pictures import preparation as pictures
+from common.pictures.preparation import PictureError, fit, prepare, read_picture
 
 import numpy as np
 import pytest

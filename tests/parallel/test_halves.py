@@ -7,8 +7,9 @@ import threading
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import halves, objective
+from common import objective
 from common.data import load_data
+from common.parallel import halves
 from common.session import new_session
 
 import numpy as np

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.files import atomic_path
-from common.idx import BadContentError, DataError, read_content
+from common.datasets.idx import BadContentError, DataError, read_content
+from common.run.files import atomic_path
 
 from tqdm import tqdm
 

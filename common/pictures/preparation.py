@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import UserError
-from common.idx import times
+from common.datasets.idx import times
 
 import numpy as np
 from PIL import Image

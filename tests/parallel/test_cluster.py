@@ -14,7 +14,7 @@ import mnist_cnn
 import mnist_mlp
 import mnist_softmax
 from common import UsageError, UserError
-from common.cluster import Cluster, Task, is_reachable, read_cluster, start_server
+from common.parallel.cluster.config import Cluster, Task, is_reachable, read_cluster, start_server
 
 import numpy as np
 import pytest

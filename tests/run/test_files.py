@@ -3,7 +3,7 @@
 import os
 
 from common import UserError
-from common.files import atomic_folder, atomic_path, require_writable_folder, write_json
+from common.run.files import atomic_folder, atomic_path, require_writable_folder, write_json
 
 import pytest
 

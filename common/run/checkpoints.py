@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from common import UsageError, UserError
-from common.files import explained, reason_of
+from common.run.files import explained, reason_of
 from common.session import FastSession
 
 import tensorflow.compat.v1 as tf

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UserError
-from common.files import atomic_path
-from common.idx import MAX_ARRAY_BYTES, DataError, read_at_most, times
-from common.pictures import PictureError, list_pictures, prepare, read_picture
+from common.datasets.idx import MAX_ARRAY_BYTES, DataError, read_at_most, times
+from common.pictures.preparation import PictureError, list_pictures, prepare, read_picture
+from common.run.files import atomic_path
 
 import numpy as np
 from tqdm import tqdm

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from common.data import DataSets
-from common.files import explained
 from common.layers import Layer, layers_of
+from common.run.files import explained
 from common.session import FastSession
 
 import tensorflow.compat.v1 as tf

@@ -1,0 +1,1 @@
+"""How a training step is made fast. The core uses only what is imported here."""

@@ -1,0 +1,1 @@
+"""One picture file → an image as MNIST has it."""

@@ -1,0 +1,176 @@
+"""How scripts and commands start and end; a program that only imports `common` is left alone.
+
+In the scripts and in `python -m common.…` TensorFlow loads without its log lines, under a sign of
+life on the terminal, and an expected error or Ctrl-C ends in one sentence and an exit status.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+from common.process.errors import InterruptedRunError, UserError
+from common.process.signals import signals_deferred
+from common.process.status import status
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def start() -> None:
+    """Prepare the process, if the program that runs in it is a script or command of ours."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if main is None or not _is_ours(Path(main).resolve()):
+        return
+    sys.excepthook = _end_with_a_sentence
+    atexit.register(_end_quietly)
+    if "tensorflow" not in sys.modules:
+        sys.meta_path.insert(0, _QuietTensorFlow())
+
+
+def _is_ours(main: Path) -> bool:
+    folders = (REPOSITORY, *(REPOSITORY / name for name in ("common", "benchmarks")))
+    # Of the top level only the scripts: a virtual environment's pytest is somebody else's program.
+    return main.parent == REPOSITORY or any(folder in main.parents for folder in folders[1:])
+
+
+# Loading TensorFlow.
+
+
+class _QuietTensorFlow(MetaPathFinder):
+    """Let the first `import tensorflow` load the library as `_load_quietly` does."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find TensorFlow once; leave every other module to the other finders."""
+        if fullname != "tensorflow":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec and spec.loader:
+            execute = spec.loader.exec_module
+
+            def load(module: ModuleType) -> None:
+                with _quiet_start():
+                    execute(module)
+
+            spec.loader.exec_module = load
+        return spec
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Set what TensorFlow reads while its libraries load, and hold its log lines back.
+
+    A user who wants to see the log lines sets TF_CPP_MIN_LOG_LEVEL=0: what is set stays.
+    """
+    quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
+    # TensorFlow chooses the oneDNN kernels by itself only on processors with AVX-512, although they
+    # are the faster ones for convolutions on others, too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # TensorFlow imports Keras 3 when it starts, which takes a second and which graph mode never
+    # uses. With this variable it does so when tf.keras is first used. Then it must be gone again:
+    # it would ask for the package tf_keras.
+    keras = os.environ.get("TF_USE_LEGACY_KERAS")
+    os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
+    try:
+        if not quiet:
+            yield
+            return
+        # While the libraries load they turn a Ctrl-C into errors of all kinds, so it is deferred;
+        # where it is ignored, it stays ignored.
+        heard = [signal.SIGINT] if callable(signal.getsignal(signal.SIGINT)) else []
+        with (
+            signals_deferred(*heard) as interruptions,
+            status("Loading TensorFlow"),
+            _stderr_held_back(),
+        ):
+            yield
+        if interruptions:
+            raise KeyboardInterrupt
+    finally:
+        if keras is None:
+            os.environ.pop("TF_USE_LEGACY_KERAS", None)
+    import tensorflow.compat.v1 as tf
+
+    tf.logging.set_verbosity(tf.logging.ERROR)  # no deprecation notes
+
+
+@contextmanager
+def _stderr_held_back() -> Iterator[None]:
+    """Hold back what compiled code writes to the standard error; show it if the block fails.
+
+    While TensorFlow's libraries load they write log lines that no setting reaches, past Python,
+    to the file descriptor.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held_back:
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        except ImportError as error:
+            if not _is_interruption(error):
+                held_back.seek(0)
+                os.write(kept, held_back.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+# Ending the program.
+
+
+def _end_with_a_sentence(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Report an uncaught exception: one sentence for the expected ones, a traceback for bugs."""
+    if _is_interruption(error):
+        message, exit_status = "\nInterrupted.", 130
+    elif isinstance(error, InterruptedRunError):
+        message, exit_status = str(error), error.exit_status
+    elif isinstance(error, UserError):
+        message, exit_status = f"Error: {error}", error.exit_status
+    elif isinstance(error, BrokenPipeError):
+        message, exit_status = "", 1  # whoever read our output wants no more of it
+    else:
+        sys.__excepthook__(kind, error, trace)
+        return
+    if message:
+        print(message, file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    # Python would end an uncaught KeyboardInterrupt by killing itself with the signal; the
+    # promise is an exit status. Everything on disk is complete: files are renamed when whole.
+    os._exit(exit_status)
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C caused the exception: compiled code may wrap it in one of its own."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _end_quietly() -> None:
+    """Let neither a closed pipe nor a late Ctrl-C spoil the end of a finished program."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would flush once more, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
