@@ -1,8 +1,8 @@
-"""A convolutional neural network: the same small filters slide over the whole image.
+"""A convolutional neural network: the same small filters at every position of the image.
 
-A stroke means the same wherever it stands, so one filter of 5 × 5 weights serves every position.
-The first layer's 16 filters look for edges, the second layer's 36 for corners and curves; pooling
-halves the image between them. Two fully-connected layers decide on the digit.
+A stroke means the same at every position, so one filter of 5 × 5 weights is used at all of them.
+The first layer's 16 filters respond to edges, the second layer's 36 to corners and curves; pooling
+halves height and width after each. Two fully-connected layers classify the result.
 
     images   [n, 784] uint8           28 × 28 pixels in a row, 0 to 255
        │  ÷ 255, reshape
@@ -27,42 +27,39 @@ python -m common.compare --seeds 5
 
 from argparse import Namespace
 
+# `common` comes before TensorFlow: it makes TensorFlow load quietly, which works only beforehand.
 from common.augmentation import augment
 from common.data import DataSets, load_data
+from common.evaluation import accuracy_message, confusion_message, evaluate
 from common.layers import flatten_layer, new_conv_layer, new_fc_layer
-from common.networks import OTHER_NETWORKS, RECIPES, conv_activation, new_hidden_layers
-from common.objective import new_loss, new_train_step
+from common.networks import OTHER_NETWORKS, RECIPES, Net, conv_options, new_hidden_layers
+from common.objective import new_optimizer, weight_penalty
 from common.run.report import report
 from common.session import new_session
 from common.settings import parse_settings
 from common.training import mini_batches, num_training_steps
-from common.transfer import bottleneck, transfer
 
 import tensorflow.compat.v1 as tf
+from sklearn.metrics import confusion_matrix
 
 
-def s4(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+def two_conv(
+    x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor
+) -> tuple[tf.Tensor, int]:
     """Build the network drawn above, up to fc1; return that layer and its number of neurons."""
-    activation = conv_activation(settings, is_training)  # ReLU
-    layer, num_channels = x_image, 1
+    options = conv_options(settings, is_training)  # ReLU and 2 × 2 max-pooling
+    layer, num_channels = x_image, 1  # grey
     for filter_size, num_filters in settings.conv:  # 16 filters of 5 × 5, then 36
-        layer, _ = new_conv_layer(
-            layer,
-            num_channels,
-            filter_size,
-            num_filters,
-            pooling=settings.pooling,
-            activation=activation,
-            activate_first=settings.activate_first,
-        )
+        # [n, 14, 14, 16], then [n, 7, 7, 36]
+        layer, _ = new_conv_layer(layer, num_channels, filter_size, num_filters, **options)
         num_channels = num_filters
-    layer, num_features = flatten_layer(layer)  # [n, 7 · 7 · 36]
+    layer, num_features = flatten_layer(layer)  # [n, 1764]
     # From here on it is the MLP of mnist_mlp.py, with one hidden layer of 128 neurons.
     return new_hidden_layers(layer, num_features, settings.fc, settings, is_training)
 
 
-# The others stand in common/networks.py.
-NETWORKS = {"s4": s4, **OTHER_NETWORKS}
+# The others are in common/networks.py.
+NETWORKS = {"two-conv": two_conv, **OTHER_NETWORKS}
 
 
 def read_settings(argv: list[str] | None = None) -> Namespace:
@@ -73,7 +70,10 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         __doc__,
         epochs=6,
         batch_size=128,
+        loss="cross-entropy",
+        optimizer="adam",
         learning_rate=0.005,
+        decay="one-cycle",
         network=NETWORKS,
         recipes=RECIPES,
         conv=((5, 16), (5, 36)),
@@ -82,83 +82,79 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         activate_first=False,
         relu_last=False,
         activation="relu",
-        augment=False,
         batch_norm=False,
         dropout=0.3,
+        augment=False,
         input_channel=0,
-        transfer_from=None,
     )
 
 
-def build_graph(settings: Namespace, data: DataSets) -> Namespace:
-    """Build the static graph. Nothing is computed here: a graph only says how.
+def build_graph(settings: Namespace, data: DataSets) -> Net:
+    """Build the static graph. It describes the computation; a Session will run it.
 
     Args:
-        settings: the run's settings, from `parse_settings`.
+        settings: the run's settings, from `read_settings`.
         data: gives the number of pixels, classes and training examples.
 
     Returns:
-        the graph and those of its nodes that are fed or fetched.
+        the graph, and its nodes that are fed or fetched.
     """
     num_pixels = data.num_pixels  # 784 = 28 × 28
-    height, width = data.image_shape  # 28, 28
-    num_channels = 1  # grey
     num_classes = data.num_classes  # 10 digits
     num_steps = num_training_steps(settings, len(data.train))
 
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(settings.seed)
 
-        # Placeholders: what each mini-batch is poured into. None is the size of the mini-batch.
+        # Placeholders: each step feeds a mini-batch into them. None is the size of the mini-batch.
         x = tf.placeholder(tf.uint8, [None, num_pixels], name="x")
         y_true = tf.placeholder(tf.int32, [None], name="y_true")
         is_training = tf.placeholder_with_default(False, [], name="is_training")
 
-        # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
-        pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
-        pixels = augment(pixels, data.image_shape, settings, is_training, num_steps)
+        # Pixels are fed as bytes, a quarter of the size of floats, and become 0.0 to 1.0 here.
+        images = tf.cast(x, tf.float32) / 255  # [n, 784]
+        images = augment(images, data.image_shape, settings, is_training, num_steps)  # --augment
 
         # A convolution needs to know which pixels are neighbours.
-        x_image = tf.reshape(pixels, [-1, height, width, num_channels])  # [n, 28, 28, 1]
-        layer, num_features = NETWORKS[settings.network](x_image, settings, is_training)
-        layer = bottleneck(layer, settings, is_training)  # the end of what --transfer-from keeps
+        x_image = tf.reshape(images, [-1, *data.image_shape, 1])  # [n, 28, 28, 1]
+        network = NETWORKS[settings.network]  # two_conv
+        layer, num_features = network(x_image, settings, is_training)  # [n, 128]
 
-        # No ReLU here, unless told otherwise: a score may well be negative.
-        logits = new_fc_layer(layer, num_features, num_classes, use_relu=settings.relu_last)
+        # No activation here, unless --relu-last asks for it: a logit may be negative.
+        logits = new_fc_layer(layer, num_features, num_classes, settings.relu_last)  # [n, 10]
 
-        # How far the probabilities are from the truth: −log of the true digit's, on average.
-        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true digit
-        loss = new_loss(logits, one_hot, settings)
-        train_step = new_train_step(loss, settings, num_steps)
+        # The loss: cross-entropy between the true class and the predicted probabilities.
+        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true class
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
+        squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
+        errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
+        loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2
 
-        y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10]
+        optimizer = new_optimizer(settings, num_steps)  # Adam with a one-cycle learning rate
+        train_step = optimizer.minimize(loss)
+
+        y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10], probabilities
         y_pred_cls = tf.argmax(logits, axis=1, name="y_pred_cls")  # [n]
 
-    return Namespace(
-        graph=graph,
-        x=x,
-        y_true=y_true,
-        is_training=is_training,
-        loss=loss,
-        train_step=train_step,
-        y_pred=y_pred,
-        y_pred_cls=y_pred_cls,
-    )
+    return Net(graph, x, y_true, loss, train_step, y_pred, y_pred_cls, is_training)
 
 
 def main(argv: list[str] | None = None) -> dict:
-    """Train, report and return what metrics.json holds."""
+    """Train, test and report; return what metrics.json holds."""
     settings = read_settings(argv)
     data = load_data(settings.data_dir, settings.train_size)
     net = build_graph(settings, data)
-    if settings.transfer_from:
-        return transfer(net, data, settings)
 
-    with new_session(net, settings) as session:
+    with new_session(net, settings) as session:  # a tf.Session, its variables initialised
         for images, labels in mini_batches(data, session):
             feed_dict = {net.x: images, net.y_true: labels, net.is_training: True}
             session.run(net.train_step, feed_dict)
-        return report(data, session)
+
+        test = evaluate(session, data.test)
+        matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
+        print(accuracy_message(test))
+        print(confusion_message(matrix, data.class_names))
+        return report(data, session, test)  # pictures, metrics.json, SavedModel
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Softmax regression: the simplest network that reads handwritten digits.
 
-Each of the ten digits has one weight for each pixel: pixels that speak for the digit have a
-positive weight, pixels that speak against it a negative one. An image's score for a digit is the
-sum of its pixels times their weights; softmax turns the ten scores into probabilities.
+Each of the ten digits has one weight for each pixel: positive where ink makes the digit more
+likely, negative where it makes it less likely. An image's score for a digit, its logit, is the sum
+of its pixels times their weights; softmax turns the ten logits into probabilities.
 
     images   [n, 784] uint8       28 × 28 pixels in a row, 0 to 255
        │  ÷ 255
@@ -18,33 +18,45 @@ python -m common.compare --seeds 5
 
 from argparse import Namespace
 
+# `common` comes before TensorFlow: it makes TensorFlow load quietly, which works only beforehand.
 from common.data import DataSets, load_data
+from common.evaluation import accuracy_message, confusion_message, evaluate
 from common.layers import new_fc_layer
-from common.objective import new_loss, new_train_step
+from common.networks import Net
+from common.objective import new_optimizer, weight_penalty
 from common.run.report import report
 from common.session import new_session
 from common.settings import parse_settings
 from common.training import mini_batches, num_training_steps
 
 import tensorflow.compat.v1 as tf
+from sklearn.metrics import confusion_matrix
 
 
 def read_settings(argv: list[str] | None = None) -> Namespace:
     """Read the flags. Their defaults are the recipe behind the expected accuracy."""
     return parse_settings(
-        argv, "mnist_softmax", __doc__, epochs=10, batch_size=128, learning_rate=0.005
+        argv,
+        "mnist_softmax",
+        __doc__,
+        epochs=10,
+        batch_size=128,
+        loss="cross-entropy",
+        optimizer="adam",
+        learning_rate=0.005,
+        decay="one-cycle",
     )
 
 
-def build_graph(settings: Namespace, data: DataSets) -> Namespace:
-    """Build the static graph. Nothing is computed here: a graph only says how.
+def build_graph(settings: Namespace, data: DataSets) -> Net:
+    """Build the static graph. It describes the computation; a Session will run it.
 
     Args:
-        settings: the run's settings, from `parse_settings`.
+        settings: the run's settings, from `read_settings`.
         data: gives the number of pixels, classes and training examples.
 
     Returns:
-        the graph and those of its nodes that are fed or fetched.
+        the graph, and its nodes that are fed or fetched.
     """
     num_pixels = data.num_pixels  # 784 = 28 × 28
     num_classes = data.num_classes  # 10 digits
@@ -53,48 +65,47 @@ def build_graph(settings: Namespace, data: DataSets) -> Namespace:
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(settings.seed)
 
-        # Placeholders: what each mini-batch is poured into. None is the size of the mini-batch.
+        # Placeholders: each step feeds a mini-batch into them. None is the size of the mini-batch.
         x = tf.placeholder(tf.uint8, [None, num_pixels], name="x")
         y_true = tf.placeholder(tf.int32, [None], name="y_true")
-        is_training = tf.placeholder_with_default(False, [], name="is_training")
 
-        # A byte is a quarter of a float: pixels travel as bytes and become 0.0 to 1.0 in here.
-        pixels = tf.cast(x, tf.float32) / 255  # [n, 784]
+        # Pixels are fed as bytes, a quarter of the size of floats, and become 0.0 to 1.0 here.
+        images = tf.cast(x, tf.float32) / 255  # [n, 784]
 
-        # One layer, and no ReLU: a score may well be negative.
-        logits = new_fc_layer(pixels, num_pixels, num_classes, use_relu=False)  # [n, 10]
+        # One layer without activation: a logit may be negative.
+        logits = new_fc_layer(images, num_pixels, num_classes, activation=None)  # [n, 10]
 
-        # How far the probabilities are from the truth: −log of the true digit's, on average.
-        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true digit
-        loss = new_loss(logits, one_hot, settings)
-        train_step = new_train_step(loss, settings, num_steps)
+        # The loss: cross-entropy between the true class and the predicted probabilities.
+        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true class
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
+        squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
+        errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
+        loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2
 
-        y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10]
+        optimizer = new_optimizer(settings, num_steps)  # Adam with a one-cycle learning rate
+        train_step = optimizer.minimize(loss)
+
+        y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10], probabilities
         y_pred_cls = tf.argmax(logits, axis=1, name="y_pred_cls")  # [n]
 
-    return Namespace(
-        graph=graph,
-        x=x,
-        y_true=y_true,
-        is_training=is_training,
-        loss=loss,
-        train_step=train_step,
-        y_pred=y_pred,
-        y_pred_cls=y_pred_cls,
-    )
+    return Net(graph, x, y_true, loss, train_step, y_pred, y_pred_cls)
 
 
 def main(argv: list[str] | None = None) -> dict:
-    """Train, report and return what metrics.json holds."""
+    """Train, test and report; return what metrics.json holds."""
     settings = read_settings(argv)
     data = load_data(settings.data_dir, settings.train_size)
     net = build_graph(settings, data)
 
-    with new_session(net, settings) as session:
+    with new_session(net, settings) as session:  # a tf.Session, its variables initialised
         for images, labels in mini_batches(data, session):
-            feed_dict = {net.x: images, net.y_true: labels, net.is_training: True}
-            session.run(net.train_step, feed_dict)
-        return report(data, session)
+            session.run(net.train_step, {net.x: images, net.y_true: labels})
+
+        test = evaluate(session, data.test)
+        matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
+        print(accuracy_message(test))
+        print(confusion_message(matrix, data.class_names))
+        return report(data, session, test)  # pictures, metrics.json, SavedModel
 
 
 if __name__ == "__main__":

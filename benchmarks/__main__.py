@@ -1,17 +1,16 @@
-"""Ours against PyTorch, JAX, Keras and plain TensorFlow, on this machine, taking turns.
+"""Compare the speed of the scripts with PyTorch, JAX, Keras and plain TensorFlow on this machine.
 
     python -m benchmarks
 
-measures the training steps, the whole process and the growth with all sizes, which takes about ten
-minutes; `python -m benchmarks accuracy` trains whole runs to their accuracy, which takes longer.
-Nothing else should run meanwhile. The peers need what benchmarks/requirements.txt lists.
+measures the training steps, the whole process and the growth with all sizes, in about ten minutes.
+`python -m benchmarks accuracy` trains whole runs and takes longer. No other program should run at
+the same time. The other frameworks are listed in benchmarks/requirements.txt.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -19,21 +18,29 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS, missing_packages
-from benchmarks.measurements import MEASUREMENTS
+from benchmarks.accuracy import measure_accuracy
+from benchmarks.frameworks import FRAMEWORKS, missing_packages
+from benchmarks.growth import measure_growth
+from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.process import measure_process
+from benchmarks.steps import measure_steps
 from benchmarks.tables import section
 from benchmarks.workloads import STEPS
-from common import UserError
+from common.process.arguments import new_parser, parse_count
 from common.process.machine import describe_machine
-from common.run.files import atomic_path, write_json
-from common.settings import parse_count
+from common.run.files import write_json
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-DOCS = REPOSITORY / "docs" / "performance.md"
-RESULTS = REPOSITORY / "docs" / "results" / "performance.json"
+PAGE = DOCS / "performance.md"
+RESULTS = DOCS / "results" / "performance.json"
 COMMAND = "python -m benchmarks"
+MEASUREMENTS = {
+    "steps": measure_steps,
+    "accuracy": measure_accuracy,
+    "process": measure_process,
+    "growth": measure_growth,
+}
 DEFAULT_MEASUREMENTS = ("steps", "process", "growth")
-WITH_PEERS = {"steps", "accuracy"}
+WITH_FRAMEWORKS = {"steps", "accuracy"}
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -42,17 +49,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         SystemExit: after `--help` (status 0) or a usage error (status 2).
     """
-    parser = argparse.ArgumentParser(
-        prog=COMMAND,
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = new_parser(COMMAND, __doc__)
     parser.add_argument(
         "measurements",
         nargs="*",
         metavar="MEASUREMENT",
-        help=f"which of {', '.join(MEASUREMENTS)} (default: {' '.join(DEFAULT_MEASUREMENTS)})",
+        help=f"some of {', '.join(MEASUREMENTS)} (default: {' '.join(DEFAULT_MEASUREMENTS)})",
     )
     parser.add_argument(
         "--workloads",
@@ -60,20 +62,20 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         choices=STEPS,
         default=list(STEPS),
         metavar="NAME",
-        help=f"nets whose steps are timed (default: {' '.join(STEPS)})",
+        help="nets whose steps are timed",
     )
     parser.add_argument(
-        "--contestants",
+        "--frameworks",
         nargs="+",
-        choices=CONTESTANTS,
-        default=list(CONTESTANTS),
+        choices=FRAMEWORKS,
+        default=list(FRAMEWORKS),
         metavar="NAME",
-        help=f"who takes part (default: {' '.join(CONTESTANTS)})",
+        help="frameworks that are measured",
     )
     counts = {
-        "rounds": (9, "times that each step is timed"),
-        "seeds": (10, "times that each run of `accuracy` is trained, seeds 0 to N-1"),
-        "processes": (5, "times that a whole process is timed"),
+        "rounds": (9, "number of rounds in which each step is timed"),
+        "seeds": (10, "number of runs per framework in `accuracy`, with the seeds 0 to N-1"),
+        "processes": (5, "number of whole processes that are timed"),
     }
     for name, (default, meaning) in counts.items():
         parser.add_argument(
@@ -81,25 +83,34 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             type=parse_count,
             default=default,
             metavar="N",
-            help=f"{meaning} (default: {default})",
+            help=meaning,
         )
     parser.add_argument(
         "--seconds",
         type=_seconds,
         default=0.4,
         metavar="X",
-        help="about how long each contestant works in each round, in seconds (default: 0.4)",
+        help="approximate time that each framework works in each round, in seconds",
     )
     parser.add_argument(
         "--quick",
-        action="store_true",
-        help="as --rounds 3 --seconds 0.1 --seeds 1 --processes 1: to see that all works",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="use --rounds 3 --seconds 0.1 --seeds 1 --processes 1, to check that all measurements "
+        "run",
     )
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the numbers as JSON")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="also write the numbers to this JSON file (default: none)",
+    )
     parser.add_argument(
         "--update-docs",
-        action="store_true",
-        help=f"put the tables into docs/{DOCS.name} and the numbers into docs/results/",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also put the tables into docs/performance.md and the numbers into "
+        "docs/results/performance.json",
     )
     options = parser.parse_args(argv)
     for name in options.measurements:
@@ -108,7 +119,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options.measurements = options.measurements or list(DEFAULT_MEASUREMENTS)
     if options.quick:
         vars(options).update(rounds=3, seconds=0.1, seeds=1, processes=1)
-    if WITH_PEERS & set(options.measurements):
+    if WITH_FRAMEWORKS & set(options.measurements):
         _require_packages(parser, options)
     return options
 
@@ -125,41 +136,47 @@ def _seconds(text: str) -> float:
 
 
 def _require_packages(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    missing = missing_packages(options.contestants)
+    missing = missing_packages(options.frameworks)
     if missing:
-        others = [name for name in options.contestants if not missing_packages([name])]
+        others = [name for name in options.frameworks if not missing_packages([name])]
         parser.error(
-            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed; type pip "
-            "install -r benchmarks/requirements.txt, or leave the contestants out that need it: "
-            f"--contestants {' '.join(others)}"
+            f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed. Run pip "
+            "install -r benchmarks/requirements.txt, or leave out the frameworks that need it: "
+            f"--frameworks {' '.join(others)}"
         )
 
 
-def versions(contestants: Sequence[str]) -> list[str]:
-    """Return the versions of the peers' packages, that of TensorFlow left out."""
-    packages = {p for name in contestants for p in CONTESTANTS[name].packages} - {"tensorflow"}
+def versions(frameworks: Sequence[str]) -> list[str]:
+    """Return names and versions of the frameworks' packages, except TensorFlow's."""
+    packages = {p for name in frameworks for p in FRAMEWORKS[name].packages} - {"tensorflow"}
     return [f"{package} {metadata.version(package)}" for package in sorted(packages)]
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure, print the tables and, where asked for, write them; return the numbers.
+    """Measure, print the tables and, if requested, write them.
+
+    Args:
+        argv: the command line; None reads `sys.argv`.
+
+    Returns:
+        the numbers of each measurement, as in docs/results/performance.json.
 
     Raises:
-        UserError: a contestant failed where that is no result, or a file cannot be written.
+        UserError: a framework failed where that is not a result, or a file cannot be written.
         SystemExit: a usage error (status 2).
     """
     options = parse(argv)
     typed = sys.argv[1:] if argv is None else argv
-    words = [word for word in typed if word != "--update-docs"]
-    if options.update_docs:  # before the minutes are spent
-        _require_markers(options.measurements)
+    words = [word for word in typed if word not in ("--update-docs", "--no-update-docs")]
+    if options.update_docs:  # before the minutes of measuring
+        require_markers(PAGE, options.measurements)
     results = {}
     for name in options.measurements:
         measured = MEASUREMENTS[name](options)
         measured |= {
             "command": shlex.join([*COMMAND.split(), *words]),
             "machine": describe_machine(),
-            "versions": versions(options.contestants) if name in WITH_PEERS else [],
+            "versions": versions(options.frameworks) if name in WITH_FRAMEWORKS else [],
         }
         results[name] = json.loads(json.dumps(measured))  # tuples become lists, as in the file
         print(section(name, results[name]), flush=True)
@@ -170,23 +187,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return results
 
 
-def _between(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- end of {name} -->)", re.DOTALL)
-
-
-def _require_markers(names: Sequence[str]) -> None:
-    text = DOCS.read_text(encoding="utf-8")
-    for name in names:
-        if not _between(name).search(text):
-            raise UserError(f"{DOCS} has no place for {name!r}; restore its markers.")
-
-
 def publish(name: str, results: dict[str, Any]) -> None:
-    """Put one measurement into the page and into the file of numbers; leave the others there."""
-    text = DOCS.read_text(encoding="utf-8")
-    with atomic_path(DOCS) as temporary:
-        replaced = _between(name).sub(lambda _: section(name, results), text, count=1)
-        temporary.write_text(replaced, encoding="utf-8")
+    """Write one measurement to the page and to the file of numbers; keep the others.
+
+    Raises:
+        UserError: the page cannot be read, or a file cannot be written.
+    """
+    put_into_page(PAGE, name, section(name, results))
     numbers = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     write_json(RESULTS, numbers | {name: results})
 

@@ -1,4 +1,4 @@
-"""JAX: one jitted function is the whole step, its buffers are donated, Optax is the optimizer."""
+"""JAX: the whole step is one jitted function with donated buffers; the optimizer is from Optax."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ State = tuple[list[dict[str, jax.Array]], Any]
 class Jitted:
     """The net as a function of its parameters.
 
-    The images lie on JAX's device as bytes, and the batch is gathered inside the jitted step.
+    The images are on JAX's device as bytes; the mini-batch is gathered inside the jitted step.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -115,9 +115,9 @@ class Jitted:
         """See `Trainer.evaluate`."""
         parameters, _ = self.state
         test = self.batches.data.test
-        right = 0
+        correct = 0
         for start in range(0, len(test), 256):
             batch = slice(start, start + 256)
             predicted = self._predict(parameters, self.test_images[batch])
-            right += int((np.asarray(predicted) == test.labels[batch]).sum())
-        return right / len(test)
+            correct += int((np.asarray(predicted) == test.labels[batch]).sum())
+        return correct / len(test)

@@ -12,7 +12,7 @@ STEPS_PER_EXECUTION = 50
 
 
 class Fit:
-    """A `Sequential` model. `fit` shuffles by itself, so the order of the data is its own."""
+    """A `Sequential` model. `fit` shuffles the data itself, so its order is not ours."""
 
     jit_compile = True
 
@@ -74,7 +74,7 @@ class Fit:
 
 
 class FitWithoutJit(Fit):
-    """The same with `jit_compile` off: XLA's convolutions are not the fastest everywhere."""
+    """The same without `jit_compile`: XLA's convolutions are not always the fastest."""
 
     jit_compile = False
 

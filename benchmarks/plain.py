@@ -1,4 +1,4 @@
-"""TensorFlow 1 as its tutorials wrote it: float32 images, one-hot labels, `tf.Session.run`."""
+"""TensorFlow 1 as in its tutorials: float32 images, one-hot labels, `tf.Session.run`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 
 
 class Plain:
-    """The net without anything from common/ but the data."""
+    """The net in plain TensorFlow; only the data come from common/."""
 
     def __init__(self, workload: Workload) -> None:
         self.batches = MiniBatches(workload)
@@ -74,14 +74,14 @@ class Plain:
             self.session.run(self.train, feed_dict)
 
     def evaluate(self) -> float:
-        """See `Trainer.evaluate`; in batches, as the tutorials learned to."""
-        right = 0
+        """See `Trainer.evaluate`; in batches of 256, which limits the memory."""
+        correct = 0
         test = self.batches.data.test
         for start in range(0, len(test), 256):
             batch = slice(start, start + 256)
             predicted = self.session.run(self.predicted, {self.x: self.test_images[batch]})
-            right += int((predicted == test.labels[batch]).sum())
-        return right / len(test)
+            correct += int((predicted == test.labels[batch]).sum())
+        return correct / len(test)
 
 
 def _weights(shape: list[int]) -> tf.Variable:
@@ -93,7 +93,7 @@ def _biases(length: int) -> tf.Variable:
 
 
 class Matmul:
-    """The machine's limit: one large float32 product per step, in a graph."""
+    """The peak of the machine: one large float32 matrix product per step, in a graph."""
 
     num_parameters = 0
     flops = 2 * MATRIX_SIDE**3
@@ -109,13 +109,13 @@ class Matmul:
         self.session.run(initialize)
 
     def restart(self, seed: int) -> None:
-        """Nothing to forget."""
+        """Do nothing: there are no weights."""
 
     def steps(self, count: int) -> None:
-        """Multiply so many times."""
+        """Compute the product `count` times."""
         for _ in range(count):
             self.session.run(self.multiply)
 
     def evaluate(self) -> float:
-        """Nothing was learned."""
+        """Return 0: there is no net to test."""
         return 0.0

@@ -1,4 +1,4 @@
-"""PyTorch as its documentation writes it, and as an expert would tune it for a processor."""
+"""PyTorch as in its documentation, and tuned for the processor."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch.nn import functional
 
 
 class Documented:
-    """Float32 tensors, the layers of `torch.nn`, the plain optimizer, eager.
+    """Float32 tensors, the layers of `torch.nn`, the optimizer with its defaults, eager execution.
 
-    The batch is taken by indexing the tensors. A `DataLoader` over a `TensorDataset`, which the
-    documentation also shows, takes every example by itself and is slower.
+    The mini-batch is taken by indexing the tensors. A `DataLoader` over a `TensorDataset`, which
+    the documentation also shows, takes the examples one by one and is slower.
     """
 
     tuned = compiled = bfloat16 = False
@@ -32,7 +32,7 @@ class Documented:
         self.num_parameters = sum(p.numel() for p in self.net.parameters())
 
     def _prepare(self, images: torch.Tensor) -> torch.Tensor:
-        """Return the images as the net takes them: float32 [n, pixels] or [n, 1, height, width]."""
+        """Return the images as the net needs them: float32 [n, pixels] or [n, 1, height, width]."""
         images = images.float() / 255
         shape = (1, *self.batches.data.image_shape) if self.batches.workload.conv else (-1,)
         return images.reshape(len(images), *shape)
@@ -98,15 +98,15 @@ class Documented:
     @torch.no_grad()
     def evaluate(self) -> float:
         """See `Trainer.evaluate`."""
-        right = 0
+        correct = 0
         batches = zip(self.test_images.split(256), self.test_labels.split(256), strict=True)
         for images, labels in batches:
-            right += int((self.net(self._enter(images)).argmax(1) == labels).sum())
-        return right / len(self.test_labels)
+            correct += int((self.net(self._enter(images)).argmax(1) == labels).sum())
+        return correct / len(self.test_labels)
 
 
 class Tuned(Documented):
-    """Pixels stay bytes until they are gathered, channels last, the fused optimizer."""
+    """Images stay uint8 until they are gathered; channels last; the fused optimizer."""
 
     tuned = True
 
@@ -122,19 +122,19 @@ class Tuned(Documented):
 
 
 class Compiled(Tuned):
-    """The same, and net and loss go through `torch.compile`."""
+    """The same; net and loss are compiled by `torch.compile`."""
 
     compiled = True
 
 
 class Bfloat16(Tuned):
-    """The same as `Tuned`, and the layers compute in bfloat16 (autocast)."""
+    """The same as `Tuned`; the layers compute in bfloat16 (autocast)."""
 
     bfloat16 = True
 
 
 class Matmul:
-    """The machine's limit: one large float32 product per step."""
+    """The peak of the machine: one large float32 matrix product per step."""
 
     num_parameters = 0
     flops = 2 * MATRIX_SIDE**3
@@ -145,13 +145,13 @@ class Matmul:
         self.product = torch.empty(MATRIX_SIDE, MATRIX_SIDE)
 
     def restart(self, seed: int) -> None:
-        """Nothing to forget."""
+        """Do nothing: there are no weights."""
 
     def steps(self, count: int) -> None:
-        """Multiply so many times."""
+        """Compute the product `count` times."""
         for _ in range(count):
             torch.matmul(self.matrix, self.matrix, out=self.product)
 
     def evaluate(self) -> float:
-        """Nothing was learned."""
+        """Return 0: there is no net to test."""
         return 0.0

@@ -1,6 +1,6 @@
 """Results → the tables of docs/performance.md.
 
-A spread is a list of median, lower and upper quartile, as JSON keeps it.
+A spread is a list of median, lower and upper quartile, as in the JSON file.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.contestants import CONTESTANTS
-from common.compare import percent
+from benchmarks.frameworks import FRAMEWORKS
+from common.comparison.tables import percent
 
 MISSING = "–"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown, its first column to the left and the others to the right."""
+    """Return a Markdown table; the first column is aligned to the left, the others to the right."""
     lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
@@ -29,7 +29,7 @@ def ratio_cell(spread: Sequence[float] | None) -> str:
 
 
 def time_cell(spread: Sequence[float] | None) -> str:
-    """Return a time with its quartiles, in the unit that suits it."""
+    """Return a time in µs, ms or s, with its quartiles: `151 µs (147 to 155)`."""
     if spread is None:
         return MISSING
     factor, unit = next((f, u) for f, u in ((1e6, "µs"), (1e3, "ms"), (1, "s")) if _fits(spread, f))
@@ -50,31 +50,31 @@ def _megabytes(size: float) -> str:
 
 
 def steps_text(results: dict[str, Any]) -> str:
-    """Return a table for each net."""
+    """Return a table of the step times for each net."""
     return "\n\n".join(_steps_table(one) for one in results["workloads"].values())
 
 
 def _steps_table(workload: dict[str, Any]) -> str:
     rows = workload["rows"]
     with_bfloat16 = "ours-bfloat16" in rows
-    head = ["", "a step", "ours / theirs"]
+    head = ["", "time per step", "ours / theirs"]
     head += ["ours with `--bfloat16` / theirs"] if with_bfloat16 else []
     head += [
-        "share of the float32 peak",
-        "test images a second",
+        "fraction of the float32 peak",
+        "test images per second",
         "ours / theirs, testing",
         "memory",
     ]
     lines = []
     for name, row in rows.items():
         is_net = "seconds_per_image" in row
-        line = [CONTESTANTS[name].title, time_cell(row["seconds"])]
+        line = [FRAMEWORKS[name].title, time_cell(row["seconds"])]
         line.append(ratio_cell(row.get("ratio")) if is_net and name != "ours" else MISSING)
         if with_bfloat16:
             against = rows["ours-bfloat16"]["ratios_bfloat16"].get(name)
             line.append(ratio_cell(against) if name != "ours-bfloat16" else MISSING)
-        share = row.get("share_of_peak")
-        line.append(f"{share[0]:.0%}" if share else MISSING)
+        fraction = row.get("fraction_of_peak")
+        line.append(f"{fraction[0]:.0%}" if fraction else MISSING)
         line.append(f"{1 / row['seconds_per_image'][0]:,.0f}" if is_net else MISSING)
         tested = row.get("evaluation_ratio") if name != "ours" else None
         lines.append([*line, ratio_cell(tested), _megabytes(row["memory"])])
@@ -82,9 +82,9 @@ def _steps_table(workload: dict[str, Any]) -> str:
     peaks = [row["flops_per_second"][0] for row in rows.values() if "flops_per_second" in row]
     if peaks and workload["flops"]:
         text += (
-            f"\n\nA step is {workload['flops'] / 1e6:,.1f} million floating-point operations; the "
-            f"machine's float32 peak in these rounds was {max(peaks) / 1e9:.0f} GFLOP/s, thousand "
-            "millions of them a second."
+            f"\n\nA step takes {workload['flops'] / 1e6:,.1f} million floating-point operations. "
+            f"The float32 peak of the machine in the same rounds was {max(peaks) / 1e9:.0f} "
+            "GFLOP/s (10⁹ operations per second)."
         )
     return text + _failures(workload["failed"])
 
@@ -94,7 +94,7 @@ def _failures(failed: dict[str, str]) -> str:
 
 
 def accuracy_text(results: dict[str, Any]) -> str:
-    """Return a table for each run."""
+    """Return a table of times and accuracies for each run."""
     return "\n\n".join(_run_table(run) for run in results["runs"].values())
 
 
@@ -104,22 +104,22 @@ def _run_table(run: dict[str, Any]) -> str:
     head += ["ours with `--bfloat16` / theirs"] if with_bfloat16 else []
     lines = []
     for name, row in run["rows"].items():
-        line = [CONTESTANTS[name].title, time_cell(row["seconds"])]
+        line = [FRAMEWORKS[name].title, time_cell(row["seconds"])]
         line.append(ratio_cell(row.get("ratio_of_ours") if name != "ours" else None))
         if with_bfloat16:
             against = row["ratio_of_ours-bfloat16"] if name != "ours-bfloat16" else None
             line.append(ratio_cell(against))
         lines.append([*line, percent(row["mean"], row["std"])])
-    seeds = run["seeds"]
+    seeds = f"{run['seeds']} seed{'s' * (run['seeds'] != 1)}"
     return (
-        f"**To a {run['title']}** (`{run['command']}`, {seeds} seed{'s' * (seeds != 1)})\n\n"
+        f"**Training to a {run['title']}** (`{run['command']}`, {seeds})\n\n"
         + table([*head, "test, %"], lines)
         + _failures(run["failed"])
     )
 
 
 def process_text(results: dict[str, Any]) -> str:
-    """Return the table of the whole process."""
+    """Return the table of the whole processes."""
     lines = [
         [
             "`python mnist_softmax.py`",
@@ -134,14 +134,14 @@ def process_text(results: dict[str, Any]) -> str:
             _megabytes(results["import_memory"]),
         ],
     ]
-    return table(["", "from the shell to the exit", "first / second", "memory"], lines)
+    return table(["", "wall time", "first / second", "memory"], lines)
 
 
 def growth_text(results: dict[str, Any]) -> str:
-    """Return a table for each series, and that of the cores."""
+    """Return a table for each series, and the table of the cores."""
     parts = [_series_table(series) for series in results["series"]]
     cores = list(next(iter(results["cores"].values()))["seconds"])
-    head = ["a step on so many cores", *cores, *(f"speed-up of {n}" for n in cores[1:])]
+    head = ["time per step, by cores", *cores, *(f"speed-up on {n}" for n in cores[1:])]
     lines = [
         [
             one["title"],
@@ -154,7 +154,7 @@ def growth_text(results: dict[str, Any]) -> str:
 
 
 def _series_table(series: dict[str, Any]) -> str:
-    head = [series["size"], "time", "time per 1,000", "exponent from the line above", "memory"]
+    head = [series["size"], "time", "time per 1,000", "exponent from the row above", "memory"]
     lines = []
     exponents = [None, *series["exponents"]]
     columns = (series["sizes"], series["seconds"], exponents, series["memory"])
@@ -169,7 +169,7 @@ def _series_table(series: dict[str, Any]) -> str:
     if "memory_per_byte_of_data" in series:
         text += (
             f" Memory grows by {series['memory_per_byte_of_data']:.2f} bytes for each byte of "
-            f"training images; TensorFlow alone, as this program loads it, has "
+            f"training images. TensorFlow alone, as the scripts load it, uses "
             f"{_megabytes(series['tensorflow_memory'])}."
         )
     return text
@@ -184,6 +184,6 @@ TEXTS = {
 
 
 def section(name: str, results: dict[str, Any]) -> str:
-    """Return what stands between the markers of a measurement: its command and its tables."""
+    """Return the text between the markers of a measurement: its command and its tables."""
     on = ", ".join([results["machine"], *results["versions"]])
     return f"Made by `{results['command']}` on {on}.\n\n{TEXTS[name](results)}\n"

@@ -1,9 +1,9 @@
-"""Fair times: contestants take turns, and only times of the same turn are divided.
+"""Child processes that take turns, so that their times can be compared.
 
-A machine is faster in one minute than in the next: other programs, temperature, a host with other
-guests. In each round every contestant works once, one at a time, in an order that shifts by one
-from round to round. A ratio is taken within each round, between neighbours in time; its median and
-quartiles over the rounds are what the tables show.
+The speed of a machine changes from minute to minute, with other programs, its temperature and, on
+a virtual machine, other guests. So in each round every child process works once, one at a time, in
+an order that shifts by one from round to round. Ratios are computed within a round; the tables
+show their median and quartiles over the rounds.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.contestants import CONTESTANTS, describe, environment
+from benchmarks.frameworks import FRAMEWORKS, PEAKS, environment, serialise
+from benchmarks.pages import REPOSITORY
 from benchmarks.workloads import Workload
 from common import UserError
 
 import numpy as np
-
-REPOSITORY = Path(__file__).resolve().parents[1]
+from tqdm import tqdm
 
 
 class Spread(NamedTuple):
-    """A median and the quartiles around it: half of the rounds lie between `low` and `high`."""
+    """A median with its quartiles: half of the rounds lie between `low` and `high`."""
 
     median: float
     low: float
     high: float
+
+
+def progress_bar(title: str, total: int) -> tqdm:
+    """Return a progress bar that is only shown on a terminal."""
+    return tqdm(desc=title, total=total, leave=False, disable=None, dynamic_ncols=True)
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -47,19 +51,26 @@ def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
 
 
 class ChildError(UserError):
-    """A contestant's process has failed; the message is the last line that it wrote."""
+    """The process of a framework has failed; the message contains the last line that it wrote."""
 
 
 class Child:
-    """A contestant at work in a process of its own (see contestants.py)."""
+    """The process of one framework (see frameworks.py).
+
+    Attributes:
+        name: a key of FRAMEWORKS.
+        workload: what is trained.
+        parameters: number of parameters of the net, as the process reports it.
+        flops: floating-point operations of a training step; None where they are not counted.
+    """
 
     def __init__(self, name: str, workload: Workload, cores: int | None = None) -> None:
-        """Start it; `wait_until_ready` must be called before anything else.
+        """Start the process; `wait_until_ready` must be called before any other method.
 
         Args:
-            name: a key of CONTESTANTS.
+            name: a key of FRAMEWORKS.
             workload: what to train.
-            cores: confine the process to so many cores; None leaves it all.
+            cores: restrict the process to this number of cores; None allows all.
         """
         self.name, self.workload = name, workload
         # Open as long as the child is: close() closes it.
@@ -72,7 +83,7 @@ class Child:
                 os.sched_setaffinity(0, chosen)
 
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.contestants", name],
+            [sys.executable, "-m", "benchmarks.frameworks", name],
             cwd=REPOSITORY,
             env=environment(name),
             stdin=subprocess.PIPE,
@@ -81,26 +92,30 @@ class Child:
             text=True,
             preexec_fn=confine,
         )
-        self._send(describe(workload))
+        self._send(serialise(workload))
 
     def wait_until_ready(self) -> Child:
-        """Wait until the net is built.
+        """Wait until the net is built, and return this object.
 
         Raises:
-            ChildError: it could not be built.
+            ChildError: the net could not be built.
         """
         built = self._answer()
         self.parameters, self.flops = built["parameters"], built["flops"]
         return self
 
     def do(self, command: str, number: int = 0) -> dict[str, Any]:
-        """Let the child carry out a command of `contestants.obey`, and return its answer."""
+        """Send a command of `frameworks.execute` to the process and return its answer.
+
+        Raises:
+            ChildError: the process failed.
+        """
         self._send(json.dumps([command, number]))
         return self._answer()
 
     def count_for(self, seconds: float) -> int:
-        """Warm up, and return how many steps take about so many seconds."""
-        self.do("steps", 2)  # compiles what is compiled at first use
+        """Warm up and return the number of steps that take about this number of seconds."""
+        self.do("steps", 2)  # includes compilation
         count, took = 2, self.do("steps", 2)["seconds"]
         while took < seconds / 4:
             count = min(8 * count, max(2 * count, int(count * seconds / 2 / took)))
@@ -108,7 +123,7 @@ class Child:
         return max(1, round(count * seconds / took))
 
     def close(self) -> None:
-        """Let the process end."""
+        """End the process."""
         self._process.kill()
         self._process.communicate()
         self._errors.close()
@@ -117,7 +132,7 @@ class Child:
         try:
             print(line, file=self._process.stdin, flush=True)
         except BrokenPipeError:
-            self._answer()  # says why
+            self._answer()  # raises a ChildError with the reason
 
     def _answer(self) -> dict[str, Any]:
         line = self._process.stdout.readline()
@@ -125,21 +140,35 @@ class Child:
             return json.loads(line)
         self._process.wait()
         self._errors.seek(0)
-        last = self._errors.read().strip().rpartition("\n")[2] or "it said nothing"
-        raise ChildError(f"{CONTESTANTS[self.name].title} ended: {last}")
+        last = self._errors.read().strip().rpartition("\n")[2] or "no message"
+        raise ChildError(f"{FRAMEWORKS[self.name].title} ended: {last}")
+
+
+def require_equal_nets(children: dict[str, Child]) -> None:
+    """Check that all frameworks have built nets of the same size.
+
+    Args:
+        children: name of the framework → child that is ready.
+
+    Raises:
+        UserError: the numbers of parameters differ.
+    """
+    sizes = {name: child.parameters for name, child in children.items() if name not in PEAKS}
+    if len(set(sizes.values())) > 1:
+        raise UserError(f"the frameworks have built different nets, in parameters: {sizes}.")
 
 
 def start_all(
     stack: ExitStack, wanted: dict[Any, tuple[str, Workload, int | None]]
 ) -> tuple[dict[Any, Child], dict[Any, str]]:
-    """Start children, all at once: they build their nets side by side.
+    """Start child processes; they build their nets at the same time.
 
     Args:
-        stack: closes them in the end.
+        stack: closes the processes when it is closed.
         wanted: for each key the arguments of `Child`.
 
     Returns:
-        the children that are ready, and what those said that failed, by their keys.
+        by their keys, the children that are ready and the messages of those that failed.
     """
     started = {}
     for key, arguments in wanted.items():
@@ -157,16 +186,20 @@ def start_all(
 def in_rounds(
     children: dict[Any, Child], rounds: int, seconds: float, advance: Callable[[], object]
 ) -> tuple[dict[Any, list[float]], dict[Any, str]]:
-    """Let the children take steps, in turns.
+    """Time the training steps of the children, which take turns.
 
     Args:
-        children: ready ones.
-        rounds: how many times each works.
-        seconds: about how long each time.
+        children: children that are ready.
+        rounds: number of rounds.
+        seconds: about how long each child works in each round.
         advance: called after each piece of work, `rounds + 1` times for each child.
 
     Returns:
-        for each child the seconds per step in each round, and what those said that failed.
+        by their keys, the seconds per step in each round, and the messages of the children that
+        failed before the first round.
+
+    Raises:
+        ChildError: a child failed later.
     """
     counts, failed = {}, {}
     for key, child in children.items():

@@ -1,4 +1,4 @@
-"""What every contestant offers, and the parts that all of them share."""
+"""The interface of every framework, and the mini-batches that all of them use."""
 
 from __future__ import annotations
 
@@ -10,30 +10,39 @@ from common.data import DataSets, load_data, mini_batch_indices, steps_per_epoch
 
 import numpy as np
 
-MATRIX_SIDE = 2048  # of the square matrices whose product shows the machine's peak
+MATRIX_SIDE = 2048  # of the square matrices whose product measures the machine's peak
 
 
 class Trainer(Protocol):
-    """A net in some framework, ready to be trained."""
+    """A net in one framework, ready to be trained.
+
+    Attributes:
+        num_parameters: number of trainable parameters.
+    """
 
     num_parameters: int
 
     def restart(self, seed: int) -> None:
-        """Give the net new weights and begin again with the first step of the recipe."""
+        """Initialise the weights and start again with the first step of the recipe."""
 
     def steps(self, count: int) -> None:
-        """Take the next training steps, mini-batch gathering included, and wait for their end."""
+        """Take the next training steps, including the gathering of the mini-batches.
+
+        Returns when the computation of all steps has finished.
+        """
 
     def evaluate(self) -> float:
         """Return the accuracy on the test images, 0 to 1."""
 
 
 class MiniBatches:
-    """The examples of each step, in the same order for everyone, and the learning rate.
+    """The examples of each step, the same in every framework, and the learning rate.
 
     Attributes:
-        data: the three splits, uint8 images and int32 labels.
-        num_steps: steps of the whole run.
+        workload: the recipe.
+        data: the three splits, uint8 images [n, pixels] and int32 labels [n].
+        steps_per_epoch: number of steps in an epoch.
+        num_steps: number of steps in the whole run.
     """
 
     def __init__(self, workload: Workload) -> None:
@@ -44,11 +53,11 @@ class MiniBatches:
         self.restart(0)
 
     def restart(self, seed: int) -> None:
-        """Begin again with the first step, in the order of this seed."""
+        """Start again with the first step, in the order of this seed."""
         self._seed, self._step = seed, 0
 
     def take(self, count: int) -> Iterator[np.ndarray]:
-        """Yield the next steps' indices into the training split, int64 [batch]."""
+        """Yield, for each of the next steps, indices into the training split, int64 [batch]."""
         num_examples, batch_size = len(self.data.train), self.workload.batch_size
         for _ in range(count):
             step = self._step
@@ -57,12 +66,17 @@ class MiniBatches:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the step whose indices were taken last."""
+        """The learning rate of the step whose indices were yielded last."""
         return self.workload.rate(self._step - 1, self.num_steps)
 
 
 def feature_size(workload: Workload, image_shape: tuple[int, int]) -> int:
-    """Return how many numbers the layers before the first fully-connected one leave per image."""
+    """Return the number of inputs per image of the first fully-connected layer.
+
+    Args:
+        workload: the convolutional layers, each followed by max-pooling 2 × 2.
+        image_shape: height and width of the images.
+    """
     height, width = image_shape
     channels = 1
     for size, filters in workload.conv:

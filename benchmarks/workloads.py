@@ -1,8 +1,7 @@
-"""What is trained in the comparisons: each net once as flags of a script, once as a plain list.
+"""What is trained: each net as flags of a script and, for other frameworks, as a list of layers.
 
-The product builds a net from its flags. The peers must build the same one, so its layers stand here
-in a form that every framework can read; each child process reports how many parameters it made of
-them, and a comparison of unequal nets is refused.
+Our scripts build the net from the flags, the other frameworks from the list. Each child process
+reports the number of parameters of its net, and a comparison of unequal nets is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from common.data import DEFAULT_DATA_DIR
 
 @dataclass(frozen=True)
 class Workload:
-    """A net, its recipe and its data, without any framework."""
+    """A net, its recipe and its data, independent of any framework."""
 
     title: str
     script: str
@@ -26,10 +25,10 @@ class Workload:
     """Side and number of the filters of each convolution; max-pooling 2 × 2 and ReLU follow."""
     padding: str = "same"
     hidden: tuple[int, ...] = ()
-    """Neurons of the hidden fully-connected layers, which end in ReLU."""
+    """Neurons of the hidden fully-connected layers, each followed by ReLU."""
     beta1: float = 0.9
     beta2: float = 0.999
-    # What the script makes of its flags; `read` fills it in.
+    # The recipe that the script reads from its flags; `read` fills it in.
     optimizer: str = "adam"
     learning_rate: float = 0.001
     decay: str = "constant"
@@ -39,7 +38,7 @@ class Workload:
     data_dir: str = str(DEFAULT_DATA_DIR)
 
     def with_flags(self, *flags: str) -> Workload:
-        """Return the same net with more flags behind its own, as the script reads them.
+        """Return the same net with additional flags, and the recipe that the script reads from all.
 
         Raises:
             SystemExit: the script does not know a flag (status 2, after a message).
@@ -48,11 +47,11 @@ class Workload:
 
     @property
     def command(self) -> str:
-        """What a user would type to train this."""
+        """The command line that trains this net."""
         return " ".join(["python", f"{self.script}.py", *self.flags])
 
     def rate(self, step: int, num_steps: int) -> float:
-        """Return the learning rate of a step; the formulas are those of common/objective.py."""
+        """Return the learning rate of a step, with the formulas of common/objective.py."""
         if self.decay == "constant":
             return self.learning_rate
         progress = step / num_steps
@@ -90,8 +89,8 @@ FAST = Workload(
     beta1=0.7,
     beta2=0.9,
 )
-# The steps that are timed. No dropout on any side: each framework draws its random numbers in
-# another way, and that is not what is compared. No batch normalisation either.
+# The steps that are timed. Without dropout and batch normalisation, which each framework implements
+# differently and which are not compared here.
 STEPS = {
     "softmax": Workload(
         title="softmax, batch 100, SGD",
@@ -121,12 +120,12 @@ STEPS = {
         hidden=(128,),
     ),
 }
-# The runs that are trained to their end, and the mean accuracy that each is meant to reach.
+# The runs that are trained to their end, and the mean accuracy that each is to reach.
 RUNS = {
     "99.0": replace(
         FAST,
-        title="mean of 99.0 %",
+        title="mean accuracy of 99.0 %",
         flags=("--network", "fast", "--epochs", "1", "--batch-size", "128"),
     ),
-    "99.4": replace(FAST, title="mean of 99.4 %", flags=("--network", "fast")),
+    "99.4": replace(FAST, title="mean accuracy of 99.4 %", flags=("--network", "fast")),
 }

@@ -1,7 +1,7 @@
-"""More images than there are: each training image is distorted a little, anew in each epoch.
+"""Data augmentation: each training image is distorted a little, differently in each epoch.
 
-A digit that is turned, slanted, larger or smaller, moved, or written with a trembling hand is the
-same digit. A net that never sees an image twice cannot learn it by heart.
+A digit that is rotated, slanted, scaled, shifted, or written with a trembling hand is the same
+digit. A net that never sees the same image twice cannot memorise it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,19 @@ from common.layers import new_seed, seed_of_step
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+# Collection of a graph: the distorted images and their strength.
 AUGMENTED = "augmented"
 # How far the distortions go, at most.
 ROTATION = math.radians(12)
 SCALING = 0.12  # of the width, and by itself of the height
 SLANT = 0.15  # pixels to the side for each pixel upwards
 SHIFT = 1.5 / 28  # of the width and of the height
-# Elastic: each knot of a grid is pushed in a random direction, and what lies between them follows.
+# Elastic distortion: each knot of a grid moves in a random direction, and what lies between them
+# moves along.
 KNOTS = 6
 PUSH = 1 / 28  # of the width and of the height, standard deviation
-# The distortions fade in this last share of the training, so that it ends with images as they are
-# when the net is used.
+# The distortions fade in this last fraction of the training, so that it ends with images as they
+# are when the net is used.
 FADING = 0.5
 
 
@@ -35,7 +37,7 @@ def augment(
     is_training: tf.Tensor,
     num_steps: int,
 ) -> tf.Tensor:
-    """Distort each image while training, where `--augment` asks for it; otherwise change nothing.
+    """Distort each image while training with `--augment`; otherwise change nothing.
 
     How image i of the mini-batch is distorted in step k depends on the graph's seed, on k and on i
     alone, so a resumed run sees what the interrupted one would have seen. How far depends on k:
@@ -49,7 +51,7 @@ def augment(
         num_steps: steps in the whole run.
 
     Returns:
-        float32 [n, height · width]. What is moved in from outside the image is 0.
+        float32 [n, height · width]. Pixels from outside the image are 0.
 
     Source: Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied
     to visual document analysis", 2003.
@@ -59,14 +61,14 @@ def augment(
     num_images = tf.shape(pixels)[0]
     seed, another_seed = seed_of_step(new_seed()), seed_of_step(new_seed())
     with tf.name_scope("augment"):
-        # Outside the condition, where whoever divides a mini-batch (copies.py) finds them.
+        # Outside the condition, where parallel/ finds them when it divides a mini-batch.
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
         step = tf.train.get_or_create_global_step()
         strength = tf.clip_by_value((1 - step / num_steps) / FADING, 0.0, 1.0)
 
         def distort() -> tf.Tensor:
-            # In float64, which --bfloat16 leaves alone: with three digits no place can be found.
+            # In float64, which --bfloat16 does not change: three digits are not enough for a place.
             numbers = (strength * tf.cast(random, tf.float64) for random in (affine, elastic))
             return _distort(pixels, image_shape, *numbers)
 
@@ -94,7 +96,7 @@ def _places(count: int) -> np.ndarray:
 
 
 def _affine_matrices(random: tf.Tensor) -> tf.Tensor:
-    """Turn six numbers from −1 to 1 into a turn, a slant, a scaling and a shift: [n, 2, 3]."""
+    """Turn six numbers from −1 to 1 into a rotation, slant, scaling and shift: [n, 2, 3]."""
     angle, slant = ROTATION * random[:, 0], SLANT * random[:, 1]
     height, width = 1 + SCALING * random[:, 2], 1 + SCALING * random[:, 3]
     down, right = SHIFT * random[:, 4], SHIFT * random[:, 5]
@@ -114,14 +116,14 @@ def _elastic_pushes(random: tf.Tensor, image_shape: tuple[int, int]) -> tf.Tenso
 
 
 def _smooth(size: int) -> np.ndarray:
-    """Return how much each pixel of a row follows each knot: float64 [size, KNOTS]."""
+    """Return how far each pixel of a row moves with each knot: float64 [size, KNOTS]."""
     distance = _places(size)[:, None] - np.linspace(-0.5, 0.5, KNOTS)
     weights = np.exp(-0.5 * (distance * (KNOTS - 1)) ** 2)
     return weights / np.sqrt((weights**2).sum(axis=1, keepdims=True))
 
 
 def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
-    """Read images at places between their pixels: the mean of the four around, by nearness.
+    """Sample images at places between their pixels, by bilinear interpolation.
 
     Args:
         images: float32 [n, height, width].
@@ -133,7 +135,7 @@ def sample(images: tf.Tensor, rows: tf.Tensor, columns: tf.Tensor) -> tf.Tensor:
     """
     height, width = images.shape.as_list()[1:]
     num_images = tf.shape(images)[0]
-    # A border of zeros for whatever lies outside.
+    # A border of zeros for places outside the image.
     padded = tf.pad(images, [[0, 0], [1, 2], [1, 2]])
     row = tf.clip_by_value((rows + 0.5) * height + 0.5, 0.0, height + 1.0)
     column = tf.clip_by_value((columns + 0.5) * width + 0.5, 0.0, width + 1.0)

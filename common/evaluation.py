@@ -1,14 +1,18 @@
-"""A net → numbers: predictions in batches, accuracy with its interval, the confusion matrix."""
+"""A net → numbers: predictions in batches, the accuracy with its interval, the confusion matrix."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import NamedTuple
 
 from common.data import Split
-from common.parallel.halves import side_by_side
-from common.session import FastSession
+from common.parallel import map_batches
+from common.process.status import status
+from common.session import averaged_weights
 
 import numpy as np
+import tensorflow.compat.v1 as tf
 
 # Feeding 10,000 images at once takes hundreds of megabytes for the CNN's feature maps; in batches
 # of this size it takes a few, and no longer.
@@ -27,30 +31,32 @@ class Evaluation(NamedTuple):
 
     @property
     def total(self) -> int:
-        """Images looked at."""
+        """Number of images."""
         return len(self.labels)
 
     @property
     def correct(self) -> int:
-        """Images classified as their labels say."""
+        """Number of images that are classified as their labels say."""
         return int(np.count_nonzero(self.predicted == self.labels))
 
     @property
     def accuracy(self) -> float:
-        """The share of correct images, 0 to 1."""
+        """The fraction of correct images, 0 to 1."""
         return self.correct / self.total
 
 
-def evaluate(session: FastSession, split: Split) -> Evaluation:
+def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -> Evaluation:
     """Classify every image of `split`, the last partial batch included.
 
-    The net runs as it would in use: no dropout, no change to any weight.
+    No dropout is applied and no weight is changed. Where the run keeps moving averages of the
+    weights, the net uses these.
 
     Args:
-        session: an open session, whose net has `x`, `y_true`, `y_pred_cls` and `loss`.
+        session: an open session of `new_session`.
         split: uint8 images [n, pixels] and integer labels [n].
+        doing: what the terminal shows meanwhile; None for nothing.
     """
-    net = session.net
+    net = session.state.net
 
     def evaluate_from(start: int) -> tuple[np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)
@@ -58,7 +64,8 @@ def evaluate(session: FastSession, split: Split) -> Evaluation:
         predicted, loss = session.run([net.y_pred_cls, net.loss], feed_dict)
         return predicted, float(loss) * len(predicted)
 
-    results = side_by_side(evaluate_from, range(0, len(split), BATCH_SIZE))
+    with status(doing) if doing else nullcontext(), averaged_weights(session):
+        results = list(map_batches(evaluate_from, range(0, len(split), BATCH_SIZE)))
     predicted, losses = zip(*results, strict=True)
     return Evaluation(np.concatenate(predicted), split.labels, sum(losses) / len(split))
 
@@ -66,38 +73,42 @@ def evaluate(session: FastSession, split: Split) -> Evaluation:
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
     """Return the 95 % interval of an accuracy measured as `correct` out of `total` images.
 
-    It answers: had the test set been another sample of as many images, within what would the
-    accuracy probably lie? Where the intervals of two nets overlap widely, their order is luck.
+    Had the test set been another sample of as many images, the accuracy would probably lie within
+    it. Where the intervals of two nets overlap widely, their order is not significant.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference",
     JASA 22, 1927; unlike the textbook ± 2 standard errors it holds near 100 %.
     """
     z = 1.959964  # 97.5 % of a standard normal distribution lies below
-    share = correct / total
-    centre = share + z * z / (2 * total)
-    reach = z * np.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    fraction = correct / total
+    centre = fraction + z * z / (2 * total)
+    reach = z * np.sqrt(fraction * (1 - fraction) / total + z * z / (4 * total * total))
     scale = 1 + z * z / total
     return float(max(0, (centre - reach) / scale)), float(min(1, (centre + reach) / scale))
 
 
-def accuracy_message(correct: int, total: int) -> str:
+def accuracy_message(evaluation: Evaluation) -> str:
     """Return the line `Accuracy on Test-Set: 98.8% (9880 / 10000)`."""
-    return f"Accuracy on Test-Set: {correct / total:.1%} ({correct} / {total})"
+    correct, total = evaluation.correct, evaluation.total
+    return f"Accuracy on Test-Set: {evaluation.accuracy:.1%} ({correct} / {total})"
 
 
-def confusion_matrix(evaluation: Evaluation, num_classes: int) -> np.ndarray:
-    """Count, for each true class (row), how often each class (column) was predicted.
+def confusion_message(matrix: np.ndarray, class_names: Sequence[str]) -> str:
+    """Return the confusion matrix under its heading, with the classes' names, if they have any.
 
-    Returns:
-        int64 [num_classes, num_classes]; its sum is the number of images.
+    Args:
+        matrix: integers [classes, classes], as `sklearn.metrics.confusion_matrix` returns it.
+        class_names: one for each class.
     """
-    # Each pair of true and predicted class has a number of its own, and those are counted.
-    pairs = evaluation.labels.astype(np.int64) * num_classes + evaluation.predicted
-    return np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
+    # All of it, however large: NumPy leaves out the middle of large arrays.
+    rows = np.array2string(matrix, threshold=matrix.size + 1, max_line_width=10**6).splitlines()
+    if list(class_names) != [str(number) for number in range(len(class_names))]:
+        rows = [f"{row}  {name}" for row, name in zip(rows, class_names, strict=True)]
+    return "\n".join(["Confusion Matrix: (rows: true class, columns: predicted class)", *rows])
 
 
 def accuracy_per_class(matrix: np.ndarray) -> np.ndarray:
-    """Return the share of each true class that was recognised (its recall).
+    """Return the fraction of each true class that was recognised (its recall).
 
     Args:
         matrix: a confusion matrix, integers [classes, classes].

@@ -1,7 +1,7 @@
 """Arrays → tensors: the layers that the three scripts are built from.
 
-Each helper adds its operations to the default graph and notes the new layer in that graph's
-collection, so that whoever gets the graph can list its layers (`layers_of`) without being told.
+Each helper adds its operations to the default graph and notes the new layer in a collection of that
+graph, from which `layers_of` lists all layers.
 
 The helpers and their signatures follow Hvass, TensorFlow Tutorial #02.
 """
@@ -16,11 +16,14 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-LAYERS = "layers"
-SEEDS = "seeds"
-TALL = 50  # times as many rows as columns
+# Collections of a graph: see Layer, new_seed, BatchMoments and dropout.
+LAYERS, SEEDS, MOMENTS, DROPOUTS = "layers", "seeds", "moments", "dropouts"
+# The first number of a step's pair of seeds. Seeds of runs are below 2³¹.
+STEP_SEEDS, MAX_RANDOM_OPERATIONS = 2**52, 2**20
 
-ACTIVATIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
+Activation = Callable[[tf.Tensor], tf.Tensor]
+
+ACTIVATIONS: dict[str, Activation] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
     "softplus": tf.nn.softplus,
@@ -49,6 +52,7 @@ class Layer(NamedTuple):
     """One row of the network's description."""
 
     name: str
+    input: tf.Tensor
     output: tf.Tensor
     weights: tf.Variable  # of batch normalisation: the scales
     biases: tf.Variable
@@ -60,6 +64,15 @@ class Layer(NamedTuple):
         return sum(math.prod(variable.shape.as_list()) for variable in (self.weights, self.biases))
 
 
+class BatchMoments(NamedTuple):
+    """Mean and variance of a mini-batch, which batch normalisation has computed."""
+
+    layer: tf.Tensor  # of this layer
+    axes: list[int]  # over these axes
+    mean: tf.Tensor
+    variance: tf.Tensor
+
+
 def layers_of(graph: tf.Graph) -> list[Layer]:
     """Return the layers of `graph` in the order in which they were built."""
     return graph.get_collection(LAYERS)
@@ -68,10 +81,9 @@ def layers_of(graph: tf.Graph) -> list[Layer]:
 def new_seed() -> list[int]:
     """Return a new pair of seeds for the default graph's next random operation.
 
-    The first number is the graph's own seed (`tf.set_random_seed`), the second counts the pairs
-    handed out so far. Random operations of the `stateless` kind turn the pair into the same
-    numbers every time, on every machine: where two runs differ, it is not by chance. Without
-    `tf.set_random_seed` the first number is drawn afresh.
+    The first number is the graph's seed (`tf.set_random_seed`), the second counts the pairs
+    returned so far. A random operation of the `stateless` kind turns a pair into the same numbers
+    every time, on every machine. Without `tf.set_random_seed` the first number is random.
     """
     graph = tf.get_default_graph()
     seed = graph.seed if graph.seed is not None else secrets.randbits(31)
@@ -81,17 +93,19 @@ def new_seed() -> list[int]:
 
 
 def seed_of_step(seed: list[int]) -> tf.Tensor:
-    """Return a pair of seeds, int64 [2], which is another one in each step of the training."""
+    """Return a pair of seeds, int64 [2], that is a different one in each step of the training.
+
+    No two of (seed, operation, step) have the same pair, and none has a pair of `new_seed`.
+    """
     graph_seed, count = seed
-    step = tf.train.get_or_create_global_step()
-    # Two numbers must name three things. Nets are far from 1,000 random operations deep.
-    return tf.stack([tf.constant(graph_seed * 1000 + count, tf.int64), step])
+    first = STEP_SEEDS + graph_seed * MAX_RANDOM_OPERATIONS + count
+    return tf.stack([tf.constant(first, tf.int64), tf.train.get_or_create_global_step()])
 
 
 def new_weights(shape: list[int]) -> tf.Variable:
     """Return a float32 variable of `shape`, drawn from a normal distribution cut at 2 σ = 0.1.
 
-    Random, because neurons that start equal stay equal; small, because large inputs saturate the
+    Random, because neurons with equal weights stay equal; small, because large scores saturate the
     softmax.
     """
     return tf.Variable(
@@ -102,7 +116,7 @@ def new_weights(shape: list[int]) -> tf.Variable:
 def new_biases(length: int) -> tf.Variable:
     """Return a float32 variable of shape [length], all 0.05.
 
-    Slightly above zero, so that every ReLU starts on its live side.
+    Slightly above zero, so that each ReLU has a gradient at the start.
     """
     return tf.Variable(tf.constant(0.05, shape=[length]), name="biases")
 
@@ -115,11 +129,11 @@ def new_conv_layer(
     use_pooling: bool = True,
     *,
     pooling: str = "max",
-    activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.relu,
+    activation: Activation | None = tf.nn.relu,
     activate_first: bool = False,
     padding: str = "SAME",
 ) -> tuple[tf.Tensor, tf.Variable]:
-    """Add a convolution with ReLU and, unless told otherwise, 2×2 max-pooling.
+    """Add a convolution with 2 × 2 max-pooling and ReLU.
 
     Args:
         input: float32 [n, height, width, num_input_channels].
@@ -127,8 +141,8 @@ def new_conv_layer(
         filter_size: height and width of each filter, in pixels.
         num_filters: number of filters, which is the number of output channels.
         use_pooling: halve height and width.
-        pooling: how, a key of POOLINGS: by default, keep the largest of each 2×2 square.
-        activation: what comes after the bias.
+        pooling: how, a key of POOLINGS. The default keeps the largest of each 2 × 2 square.
+        activation: what is applied after the bias; None for nothing.
         activate_first: activate before pooling, not after it.
         padding: SAME puts zeros around the image, which keeps its height and width; VALID does not,
             and filter_size − 1 rows and columns are lost.
@@ -138,6 +152,7 @@ def new_conv_layer(
         and its weights [filter_size, filter_size, num_input_channels, num_filters].
     """
     pooling = pooling if use_pooling else "none"
+    activation = activation or tf.identity
     with tf.name_scope(_next_name("conv")) as scope:
         weights = new_weights([filter_size, filter_size, num_input_channels, num_filters])
         biases = new_biases(num_filters)
@@ -148,15 +163,15 @@ def new_conv_layer(
             layer = POOLINGS[pooling](activation(tf.nn.bias_add(layer, biases)))
         else:
             # Pool first: the largest of four stays the largest when the same bias is added to all
-            # four and when ReLU cuts them at zero, so both can wait until three quarters of the
-            # numbers are gone.
+            # four and when ReLU cuts them at zero. So bias and ReLU are needed for a quarter of
+            # the numbers only.
             layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), biases))
-        _note_layer(scope, layer, weights, biases, positions)
+        _note_layer(scope, input, layer, weights, biases, positions)
     return layer, weights
 
 
 def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """Lay each image's numbers in one row, as a fully-connected layer wants them.
+    """Put each image's numbers into one row, as a fully-connected layer needs them.
 
     Args:
         layer: [n, height, width, channels].
@@ -169,7 +184,7 @@ def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
 
 
 def average_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """Reduce each feature map to its mean: how much of the pattern there is, wherever it is.
+    """Reduce each feature map to its mean: how much of the pattern there is, at any place.
 
     Args:
         layer: [n, height, width, channels].
@@ -185,14 +200,18 @@ def new_fc_layer(
     num_inputs: int,
     num_outputs: int,
     use_relu: bool = True,
+    *,
+    activation: Activation | None = tf.nn.relu,
 ) -> tf.Tensor:
-    """Add a fully-connected layer: input · weights + biases, then ReLU unless told otherwise.
+    """Add a fully-connected layer: input · weights + biases, then the activation.
 
     Args:
         input: float32 [n, num_inputs].
         num_inputs: numbers in each row of `input`.
-        num_outputs: neurons, which is the numbers in each row of the result.
-        use_relu: cut the result at zero. Without it, stacked layers are no more than one.
+        num_outputs: number of neurons, which is the length of each row of the result.
+        use_relu: False means the same as `activation=None`.
+        activation: what is applied at the end; None for nothing. Without an activation between
+            them, several layers can compute no more than one.
 
     Returns:
         float32 [n, num_outputs].
@@ -200,30 +219,18 @@ def new_fc_layer(
     with tf.name_scope(_next_name("fc")) as scope:
         weights = new_weights([num_inputs, num_outputs])
         biases = new_biases(num_outputs)
-        layer = tf.nn.bias_add(_product(input, weights), biases)
-        if use_relu:
-            layer = tf.nn.relu(layer)
-        _note_layer(scope, layer, weights, biases)
+        layer = tf.nn.bias_add(tf.matmul(input, weights), biases)
+        if use_relu and activation is not None:
+            layer = activation(layer)
+        _note_layer(scope, input, layer, weights, biases)
     return layer
 
 
-def _product(input: tf.Tensor, weights: tf.Variable) -> tf.Tensor:
-    """Return input · weights."""
-    num_inputs, num_outputs = weights.shape.as_list()
-    # Tall and narrow weights, such as the 784 × 10 of softmax regression, leave most of a vector
-    # register empty in a matrix product. An einsum is the same sum over i, but TensorFlow computes
-    # it in another order, and its gradient with the roles of rows and columns exchanged.
-    if num_inputs > TALL * num_outputs:
-        return tf.einsum("ni,io->no", input, weights)
-    return tf.matmul(input, weights)
-
-
 def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
-    """Shift and scale each channel to mean 0 and variance 1, then as the net learns to.
+    """Shift and scale each channel to mean 0 and variance 1, then by two trained numbers.
 
-    While training, mean and variance are the mini-batch's, or of each part of it where it is
-    divided (halves.py, replicas.py); otherwise they are moving averages of those, which the train
-    step keeps up to date (the graph's UPDATE_OPS).
+    While training, mean and variance are those of the mini-batch. Otherwise they are moving
+    averages, which the train step updates (the graph's UPDATE_OPS).
 
     Args:
         layer: float32, channels last.
@@ -235,43 +242,47 @@ def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
     with tf.name_scope(_next_name("norm")) as scope:
         scale = tf.Variable(tf.ones([channels]), name="scale")
         offset = tf.Variable(tf.zeros([channels]), name="offset")
-        usual_mean = tf.Variable(tf.zeros([channels]), trainable=False, name="mean")
-        usual_variance = tf.Variable(tf.ones([channels]), trainable=False, name="variance")
-        mean, variance = tf.nn.moments(layer, axes=list(range(layer.shape.ndims - 1)))
-        for usual, current in ((usual_mean, mean), (usual_variance, variance)):
-            update = tf.assign_sub(usual, 0.1 * (usual - current))
+        moving_mean = tf.Variable(tf.zeros([channels]), trainable=False, name="mean")
+        moving_variance = tf.Variable(tf.ones([channels]), trainable=False, name="variance")
+        axes = list(range(layer.shape.ndims - 1))
+        batch_mean, batch_variance = tf.nn.moments(layer, axes)
+        for average, current in ((moving_mean, batch_mean), (moving_variance, batch_variance)):
+            update = tf.assign_sub(average, 0.1 * (average - current))
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
-        mean = tf.where(is_training, mean, usual_mean)
-        variance = tf.where(is_training, variance, usual_variance)
-        layer = tf.nn.batch_normalization(layer, mean, variance, offset, scale, 1e-3)
+        moments = BatchMoments(layer, axes, batch_mean, batch_variance)
+        tf.add_to_collection(MOMENTS, moments)
+        mean = tf.where(is_training, batch_mean, moving_mean)
+        variance = tf.where(is_training, batch_variance, moving_variance)
+        normal = tf.nn.batch_normalization(layer, mean, variance, offset, scale, 1e-3)
         # In use it is one more scale and offset, which the layer before it can absorb.
-        _note_layer(scope, layer, scale, offset, positions=0)
-    return layer
+        _note_layer(scope, layer, normal, scale, offset, positions=0)
+    return normal
 
 
-def activate(layer: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tf.Tensor:
-    """Finish a hidden layer: batch normalisation where it is asked for, then the activation.
+def hidden_activation(settings: Namespace, is_training: tf.Tensor) -> Activation:
+    """Return the activation of hidden layers: ReLU, unless the settings ask for another one.
 
     Args:
-        layer: float32 [n, neurons] or [n, height, width, channels], without activation.
-        settings: `batch_norm` and `activation`.
+        settings: `activation`, a key of ACTIVATIONS; with `batch_norm` it follows a batch
+            normalisation.
         is_training: bool, a scalar.
     """
+    activation = ACTIVATIONS[settings.activation]
     if settings.batch_norm:
-        layer = batch_norm(layer, is_training)
-    return ACTIVATIONS[settings.activation](layer)
+        return lambda layer: activation(batch_norm(layer, is_training))
+    return activation
 
 
 def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
-    """Set a random share of the numbers to 0 while training; change nothing otherwise.
+    """Set a random fraction of the numbers to 0 while training; change nothing otherwise.
 
-    The rest is divided by (1 − rate), so that the sum stays about the same. Which ones fall in
-    step k depends on the graph's seed and on k alone, so a resumed run drops what the run that
-    was interrupted would have dropped.
+    The rest is divided by (1 − rate), so that the expected sum stays the same. Which numbers are
+    dropped in step k depends on the graph's seed and on k alone, so that a resumed run drops the
+    same ones.
 
     Args:
         layer: float32, any shape.
-        rate: the share to drop, 0 ≤ rate < 1.
+        rate: the fraction to drop, 0 ≤ rate < 1.
         is_training: bool, a scalar.
 
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
@@ -279,9 +290,11 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     """
     if rate == 0:
         return layer
-    return tf.nn.experimental.stateless_dropout(
+    dropped = tf.nn.experimental.stateless_dropout(
         layer, rate=rate * tf.cast(is_training, tf.float32), seed=seed_of_step(new_seed())
     )
+    tf.add_to_collection(DROPOUTS, (layer, dropped))
+    return dropped
 
 
 def describe(graph: tf.Graph) -> str:
@@ -292,7 +305,8 @@ def describe(graph: tf.Graph) -> str:
         for layer in layers
     ]
     rows.append(("total", "", sum(layer.num_parameters for layer in layers)))
-    return "\n".join(f"  {name:<8}{shape:>14}{count:>12,}" for name, shape, count in rows)
+    width = max(8, *(len(name) for name, _, _ in rows))
+    return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
 
 
 def _next_name(kind: str) -> str:
@@ -303,8 +317,14 @@ def _next_name(kind: str) -> str:
 
 
 def _note_layer(
-    scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable, positions: int = 1
+    scope: str,
+    input: tf.Tensor,
+    output: tf.Tensor,
+    weights: tf.Variable,
+    biases: tf.Variable,
+    positions: int = 1,
 ) -> None:
     """Note a layer whose weights are used once at each of so many positions."""
     multiply_adds = positions * math.prod(weights.shape.as_list())
-    tf.add_to_collection(LAYERS, Layer(scope.rstrip("/"), output, weights, biases, multiply_adds))
+    layer = Layer(scope.rstrip("/"), input, output, weights, biases, multiply_adds)
+    tf.add_to_collection(LAYERS, layer)

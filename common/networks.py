@@ -1,19 +1,20 @@
-"""Other convolutional networks, each in a few lines of the same helpers: read them side by side.
+"""The record that `build_graph` returns, and other convolutional networks to compare.
 
-Each function takes the images and the settings and returns the last hidden layer, from which the
-script goes on to the logits.
+Each network is a function of a few lines: it takes the images and the settings and returns the last
+hidden layer, from which the script computes the logits.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from common.layers import (
-    activate,
     average_layer,
     dropout,
     flatten_layer,
+    hidden_activation,
     new_conv_layer,
     new_fc_layer,
 )
@@ -21,11 +22,31 @@ from common.layers import (
 import tensorflow.compat.v1 as tf
 
 
-def conv_activation(
-    settings: Namespace, is_training: tf.Tensor
-) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Return what the settings ask for behind each convolution: `new_conv_layer`'s `activation`."""
-    return lambda layer: activate(layer, settings, is_training)
+@dataclass
+class Net:
+    """A graph, and those of its nodes that are fed or fetched by name."""
+
+    graph: tf.Graph
+    x: tf.Tensor  # uint8 [n, pixels]: images, to be fed
+    y_true: tf.Tensor  # int32 [n]: their classes, to be fed
+    loss: tf.Tensor  # float32 scalar
+    train_step: tf.Operation
+    y_pred: tf.Tensor  # float32 [n, classes]: probabilities
+    y_pred_cls: tf.Tensor  # int64 [n]: the class with the largest probability
+    is_training: tf.Tensor | None = None  # bool scalar, where something depends on it
+
+
+def conv_options(settings: Namespace, is_training: tf.Tensor) -> dict[str, Any]:
+    """Return the options of `new_conv_layer` that the settings ask for.
+
+    By default these are ReLU and 2 × 2 max-pooling. The exercises change them: `--activation`,
+    `--batch-norm`, `--pooling` and `--activate-first`.
+    """
+    return {
+        "pooling": settings.pooling,
+        "activation": hidden_activation(settings, is_training),
+        "activate_first": settings.activate_first,
+    }
 
 
 def new_hidden_layers(
@@ -35,10 +56,10 @@ def new_hidden_layers(
     settings: Namespace,
     is_training: tf.Tensor,
 ) -> tuple[tf.Tensor, int]:
-    """Stack hidden fully-connected layers; return the last of them and its number of neurons."""
+    """Add hidden fully-connected layers; return the last of them and its number of neurons."""
+    activation = hidden_activation(settings, is_training)
     for num_outputs in sizes:
-        layer = new_fc_layer(layer, num_inputs, num_outputs, use_relu=False)
-        layer = activate(layer, settings, is_training)
+        layer = new_fc_layer(layer, num_inputs, num_outputs, activation=activation)
         layer = dropout(layer, settings.dropout, is_training)
         num_inputs = num_outputs
     return layer, num_inputs
@@ -51,9 +72,9 @@ def lenet5(
 
     Source: LeCun et al., "Gradient-based learning applied to document recognition", 1998.
     """
-    activation = conv_activation(settings, is_training)
-    # Two pixels of border on each side, 28 + 4 = 32, so that a stroke's end may lie in the middle
-    # of a filter; then no padding any more: VALID.
+    activation = hidden_activation(settings, is_training)
+    # Two pixels of border on each side, 28 + 4 = 32, so that the end of a stroke can lie in the
+    # middle of a filter. The layers themselves add no padding: VALID.
     layer = tf.pad(x_image, [[0, 0], [2, 2], [2, 2], [0, 0]])  # [n, 32, 32, 1]
     layer, _ = new_conv_layer(layer, 1, 5, 6, activation=activation, padding="VALID")  # 14 × 14
     layer, _ = new_conv_layer(layer, 6, 5, 16, activation=activation, padding="VALID")  # 5 × 5
@@ -66,7 +87,7 @@ def vgg(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tupl
 
     Source: Simonyan and Zisserman, "Very deep convolutional networks", 2014 (arXiv 1409.1556).
     """
-    activation = conv_activation(settings, is_training)
+    activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 3, 16, use_pooling=False, activation=activation)
     layer, _ = new_conv_layer(layer, 16, 3, 16, activation=activation)  # [n, 14, 14, 16]
     layer, _ = new_conv_layer(layer, 16, 3, 32, use_pooling=False, activation=activation)
@@ -78,11 +99,11 @@ def vgg(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tupl
 def inception(
     x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor
 ) -> tuple[tf.Tensor, int]:
-    """Filters of three sizes side by side: each pattern finds the size that fits it.
+    """Filters of three sizes side by side, for patterns of different sizes.
 
     Source: Szegedy et al., "Going deeper with convolutions", 2014 (arXiv 1409.4842).
     """
-    activation = conv_activation(settings, is_training)
+    activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 5, 16, activation=activation)  # [n, 14, 14, 16]
     branches = [
         new_conv_layer(layer, 16, filter_size, num_filters, activation=activation)[0]
@@ -94,12 +115,12 @@ def inception(
 
 
 def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """A net for haste: no padding, so that each layer has fewer places to look at.
+    """A net that trains fast: without padding, so that each layer has fewer positions.
 
     Source: after tuomaso/train_mnist_fast, with filter counts in multiples of 16, which fill a
     processor's vectors.
     """
-    activation = conv_activation(settings, is_training)
+    activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 5, 16, activation=activation, padding="VALID")  # 12 × 12
     layer, _ = new_conv_layer(layer, 16, 3, 48, activation=activation, padding="VALID")  # 5 × 5
     layer, num_features = flatten_layer(layer)  # [n, 1200]
@@ -107,11 +128,11 @@ def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """One layer more than fast, and wider: what many epochs with --augment can still fill.
+    """One layer more than fast, and wider: for many epochs with --augment.
 
-    The smaller the maps, the more of them: what a layer has to say grows as its places grow fewer.
+    The smaller the feature maps, the more of them there are.
     """
-    activation = conv_activation(settings, is_training)
+    activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 5, 32, activation=activation, padding="VALID")  # 12 × 12
     layer, _ = new_conv_layer(layer, 32, 3, 64, activation=activation)  # [n, 6, 6, 64]
     layer, _ = new_conv_layer(
@@ -122,11 +143,11 @@ def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """As few weights as will do: narrow layers, and an average in place of a large last layer.
+    """Few weights: narrow layers, and an average in place of a large fully-connected layer.
 
     Source: Lin et al., "Network in network", 2013 (arXiv 1312.4400), for the average.
     """
-    activation = conv_activation(settings, is_training)
+    activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 3, 8, use_pooling=False, activation=activation)
     layer, _ = new_conv_layer(layer, 8, 3, 12, activation=activation)  # [n, 14, 14, 12]
     layer, _ = new_conv_layer(layer, 12, 3, 16, use_pooling=False, activation=activation)
@@ -146,7 +167,7 @@ OTHER_NETWORKS = {
     "tiny": tiny,
 }
 
-# What the recipe of a network changes in the script's.
+# What a network's own recipe changes in the script's recipe.
 RECIPES = {
     "fast": {
         "epochs": 4,

@@ -1,68 +1,48 @@
-"""Tensors → one step: losses, regularisation, learning-rate schedules, optimizers, averages.
+"""Tensors → one training step: penalties, learning-rate schedules, optimizers, averages.
 
-Every choice is a table from the flag's word to a function, so that a new one is a new line.
+Each choice is a table from the flag's word to a function, so that a new one is a new line.
 """
 
 from __future__ import annotations
 
 import math
 from argparse import Namespace
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from common.layers import layers_of
-from common.parallel.cluster.replicas import mean_over_machines
-from common.parallel.halves import in_halves, largest_first
 
 import tensorflow.compat.v1 as tf
 
-AVERAGES = "averages"
-# An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more, whether or
-# not the numbers stay within what a float can hold.
+# Collections of a graph: TrainingSteps, pairs of variable and average, learning rates, and whether
+# an operation counts the global step.
+STEPS, AVERAGES, RATES, COUNTED = "training_steps", "averages", "learning_rates", "counted"
+# An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more, even if
+# the numbers still fit into a float.
 LOSS_LIMIT = 1e6
 DIVERGED = "The loss has diverged"
 
 
-def cross_entropy(logits: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
-    """Return −log(probability of the true class), float32 [n].
+def weight_penalty(settings: Namespace) -> tf.Tensor | float:
+    """Return λ · R(w), to be added to the loss; 0 without `--l1` and `--l2`.
 
-    It takes the logits, not the probabilities: softmax and logarithm in one formula stay finite
-    where log(softmax(logits)) would be log(0).
-    """
-    # What tf.nn.softmax_cross_entropy_with_logits calls, without its reshaping for other shapes.
-    return tf.raw_ops.SoftmaxCrossEntropyWithLogits(features=logits, labels=one_hot).loss
-
-
-def squared_error(outputs: tf.Tensor, one_hot: tf.Tensor) -> tf.Tensor:
-    """Return the squared distance between the outputs and the one-hot labels, float32 [n]."""
-    return tf.reduce_sum(tf.square(outputs - one_hot), axis=1)
-
-
-LOSSES = {"cross-entropy": cross_entropy, "squared-error": squared_error}
-
-
-def new_loss(logits: tf.Tensor, one_hot: tf.Tensor, settings: Namespace) -> tf.Tensor:
-    """Return the loss: the mean error over the mini-batch plus λ · R(w) where that is asked for.
-
-    R(w) is the sum of |w| (`--l1`) or of w²/2 (`--l2`) over the weights of all layers. Biases are
-    left alone: they bend nothing, so they do not overfit.
+    R(w) is the sum of |w| (`--l1`) or of w²/2 (`--l2`) over the weights of all layers so far. The
+    biases and the scales of batch normalisation are left out.
 
     Args:
-        logits: float32 [n, classes].
-        one_hot: float32 [n, classes].
-        settings: `loss`, `l1` and `l2`.
+        settings: `l1` and `l2`, the two λ.
 
     Returns:
         float32 scalar.
     """
-    loss = tf.reduce_mean(LOSSES[settings.loss](logits, one_hot))
     weights = [layer.weights for layer in layers_of(tf.get_default_graph())]
-    weights = [w for w in weights if w.shape.ndims > 1]  # not batch normalisation's scales
+    weights = [w for w in weights if w.shape.ndims > 1]
+    penalty = 0.0
     if settings.l1:
-        loss += settings.l1 * tf.add_n([tf.reduce_sum(tf.abs(w)) for w in weights])
+        penalty += settings.l1 * tf.add_n([tf.reduce_sum(tf.abs(w)) for w in weights])
     if settings.l2:
-        loss += settings.l2 * tf.add_n([tf.nn.l2_loss(w) for w in weights])
-    return loss
+        penalty += settings.l2 * tf.add_n([tf.nn.l2_loss(w) for w in weights])
+    return penalty
 
 
 def constant(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
@@ -93,8 +73,8 @@ def cosine(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) ->
 def one_cycle(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
     """Rise in a straight line for the first quarter of the steps, then fall along a cosine to 0.
 
-    The slow start keeps the first, wild gradients from throwing the weights far away; the large
-    middle moves fast and regularises; the long fall lets the weights settle.
+    The slow start is for the large gradients of the first steps; the high rate in the middle learns
+    fast and regularises; the long fall lets the weights converge.
 
     Source: Smith and Topin, "Super-convergence", 2018 (arXiv 1708.07120).
     """
@@ -115,85 +95,200 @@ SCHEDULES = {
 }
 
 
-class Optimizer(NamedTuple):
-    """A way to turn gradients into steps, with the learning rate and schedule that suit it."""
+class OptimizerChoice(NamedTuple):
+    """An optimizer of TensorFlow's, with the learning rate and schedule that suit it."""
 
     new: Callable[[tf.Tensor], tf.train.Optimizer]
     learning_rate: float
     # Two of them compute the weights anew in each step, as the rate times a sum over all gradients
-    # so far: a schedule that takes their rate to zero takes the weights there, too.
+    # so far. A schedule that takes their rate to zero would take the weights to zero, too.
     decay: str = "one-cycle"
 
 
 OPTIMIZERS = {
-    "sgd": Optimizer(tf.train.GradientDescentOptimizer, 0.5),
-    "momentum": Optimizer(lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9), 0.1),
-    "adam": Optimizer(tf.train.AdamOptimizer, 0.002),
-    # A short memory: for runs of a few epochs, in which the gradients' sizes change fast.
-    "adam-short": Optimizer(
-        lambda rate: tf.train.AdamOptimizer(rate, beta1=0.7, beta2=0.9), learning_rate=0.005
+    "sgd": OptimizerChoice(tf.train.GradientDescentOptimizer, 0.5),
+    "momentum": OptimizerChoice(lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9), 0.1),
+    "adam": OptimizerChoice(tf.train.AdamOptimizer, 0.002),
+    # Shorter averages: for runs of a few epochs, in which the sizes of the gradients change fast.
+    "adam-short": OptimizerChoice(
+        lambda rate: tf.train.AdamOptimizer(rate, beta1=0.7, beta2=0.9), 0.005
     ),
-    "rmsprop": Optimizer(tf.train.RMSPropOptimizer, 0.002),
-    "adagrad": Optimizer(tf.train.AdagradOptimizer, 0.05),
-    "adagrad-da": Optimizer(
+    "rmsprop": OptimizerChoice(tf.train.RMSPropOptimizer, 0.002),
+    "adagrad": OptimizerChoice(tf.train.AdagradOptimizer, 0.05),
+    "adagrad-da": OptimizerChoice(
         lambda rate: tf.train.AdagradDAOptimizer(rate, tf.train.get_or_create_global_step()),
         *(0.2, "constant"),
     ),
-    "adadelta": Optimizer(tf.train.AdadeltaOptimizer, 1.0),
-    "ftrl": Optimizer(tf.train.FtrlOptimizer, 0.2, "constant"),
-    "proximal-sgd": Optimizer(tf.train.ProximalGradientDescentOptimizer, 0.5),
-    "proximal-adagrad": Optimizer(tf.train.ProximalAdagradOptimizer, 0.05),
+    "adadelta": OptimizerChoice(tf.train.AdadeltaOptimizer, 1.0),
+    "ftrl": OptimizerChoice(tf.train.FtrlOptimizer, 0.2, "constant"),
+    "proximal-sgd": OptimizerChoice(tf.train.ProximalGradientDescentOptimizer, 0.5),
+    "proximal-adagrad": OptimizerChoice(tf.train.ProximalAdagradOptimizer, 0.05),
 }
 
 
-def new_train_step(loss: tf.Tensor, settings: Namespace, num_steps: int) -> tf.Operation:
-    """Add the operation that changes every weight a little so that `loss` falls.
-
-    Running it also counts the global step, on which the learning rate depends, and brings up to
-    date what follows the training: batch normalisation's statistics, moving averages.
+def new_optimizer(settings: Namespace, num_steps: int) -> Optimizer:
+    """Return the optimizer that the settings name, with its learning-rate schedule.
 
     Args:
-        loss: float32 scalar, the mean over the mini-batch.
-        settings: `optimizer`, `learning_rate`, `decay`, `clip_norm`, `moving_average`,
-            `batch_size`.
+        settings: `optimizer`, `learning_rate` (the peak), `decay`, `clip_norm`, `moving_average`.
         num_steps: steps in the whole run.
     """
-    graph = tf.get_default_graph()
-    step = tf.train.get_or_create_global_step()
     with tf.name_scope("train"):
+        step = tf.train.get_or_create_global_step()
         schedule = SCHEDULES[settings.decay]
-        learning_rate = schedule(settings.learning_rate, step, num_steps, settings)
-        learning_rate = tf.identity(learning_rate, name="learning_rate")
-        optimizer = OPTIMIZERS[settings.optimizer].new(learning_rate)
-        loss = in_halves(loss, settings)
-        # What a layer hands back need not wait for the gradient of its own weights.
-        pairs = optimizer.compute_gradients(loss, gate_gradients=optimizer.GATE_NONE)
-        largest_first(pairs)
-        gradients, variables = zip(*pairs, strict=True)
-        loss, gradients = mean_over_machines(loss, gradients, variables)
-        if settings.clip_norm:
-            # All gradients shrink together, so that the direction of the step stays what it was.
-            gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm)
-        # A step whose loss is NaN or beyond all bounds fails before it changes anything.
-        finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
-        updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
-        with tf.control_dependencies([finite, *updates]):
-            train_step = optimizer.apply_gradients(
-                zip(gradients, variables, strict=True), global_step=step
-            )
-        if settings.moving_average:
-            train_step = _follow_with_averages(train_step, step, settings.moving_average)
+        rate = schedule(settings.learning_rate, step, num_steps, settings)
+        rate = tf.identity(rate, name="learning_rate")
+        tf.add_to_collection(RATES, rate)
+        optimizer = OPTIMIZERS[settings.optimizer].new(rate)
+    return Optimizer(optimizer, settings.clip_norm, settings.moving_average)
+
+
+class Optimizer(tf.train.Optimizer):
+    """An optimizer of TensorFlow's, and what belongs to each step beside it.
+
+    `minimize(loss)` is `tf.train.Optimizer.minimize(loss)`, and besides
+
+    - counts the global step, on which the learning rate depends (the first call for a graph does);
+    - runs the graph's UPDATE_OPS, by which batch normalisation's averages follow the training;
+    - scales the gradients down together to the length `clip_norm`, if there is one;
+    - updates moving averages of the variables with the decay `moving_average`, if there is one;
+    - fails before it changes anything if the loss is NaN or above LOSS_LIMIT.
+
+    `compute_gradients` and `apply_gradients` do the same in two calls, without the last point.
+    """
+
+    def __init__(
+        self,
+        optimizer: tf.train.Optimizer,
+        clip_norm: float | None = None,
+        moving_average: float | None = None,
+    ) -> None:
+        super().__init__(use_locking=False, name=type(optimizer).__name__)
+        self._optimizer = optimizer
+        self._clip_norm = clip_norm
+        decay, step = moving_average, tf.train.get_or_create_global_step()
+        # Averages of the first steps are shorter, while the weights still change fast.
+        self._averages = tf.train.ExponentialMovingAverage(decay, step) if decay else None
+
+    def minimize(
+        self,
+        loss: tf.Tensor,
+        global_step: tf.Variable | None = None,
+        var_list: Sequence[tf.Variable] | None = None,
+        **options: Any,
+    ) -> tf.Operation:
+        """Add the operation that changes each variable a little so that `loss` falls.
+
+        Args:
+            loss: float32 scalar.
+            global_step: the variable to count; by default the graph's global step, once per graph.
+            var_list: the variables to change; by default all trainable ones.
+            options: `name`, and those of `tf.train.Optimizer.compute_gradients`.
+
+        Raises:
+            ValueError: the loss depends on none of the variables.
+        """
+        graph, name = tf.get_default_graph(), options.pop("name", "train")
+        with tf.name_scope(name):
+            pairs = self.compute_gradients(loss, var_list, **options)
+            gradients, variables = _without_none(pairs)
+            step = self._step_to_count(global_step)
+
+            def apply(
+                loss: tf.Tensor, gradients: Sequence[tf.Tensor], updates: Sequence[tf.Operation]
+            ) -> tf.Operation:
+                # A step whose loss is NaN or too large fails before it changes anything.
+                finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
+                with tf.control_dependencies([finite]):
+                    return self._apply(gradients, variables, updates, step)
+
+            updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
+            train_step = apply(loss, gradients, updates)
+        noted = TrainingStep(train_step, loss, variables, updates, apply, options)
+        graph.add_to_collection(STEPS, noted)
+        return train_step
+
+    def compute_gradients(
+        self, loss: tf.Tensor, var_list: Sequence[tf.Variable] | None = None, **options: Any
+    ) -> list[tuple[tf.Tensor | None, tf.Variable]]:
+        """Return what `tf.train.Optimizer.compute_gradients` returns."""
+        # The gradient of a layer's input need not wait for the gradient of its weights.
+        options.setdefault("gate_gradients", self.GATE_NONE)
+        return self._optimizer.compute_gradients(loss, var_list, **options)
+
+    def apply_gradients(
+        self,
+        grads_and_vars: Sequence[tuple[tf.Tensor | None, tf.Variable]],
+        global_step: tf.Variable | None = None,
+        name: str | None = None,
+    ) -> tf.Operation:
+        """Add the operation that applies gradients; the arguments are those of `tf.train`."""
+        gradients, variables = _without_none(grads_and_vars)
+        updates = tf.get_collection(tf.GraphKeys.UPDATE_OPS)
+        with tf.name_scope(name or "train"):
+            return self._apply(gradients, variables, updates, self._step_to_count(global_step))
+
+    def get_slot(self, var: tf.Variable, name: str) -> tf.Variable | None:
+        """Return one of the optimizer's own variables, as `tf.train.Optimizer.get_slot` does."""
+        return self._optimizer.get_slot(var, name)
+
+    def get_slot_names(self) -> list[str]:
+        """Return the names that `get_slot` knows."""
+        return self._optimizer.get_slot_names()
+
+    def variables(self) -> list[tf.Variable]:
+        """Return the optimizer's own variables."""
+        return self._optimizer.variables()
+
+    def _step_to_count(self, global_step: tf.Variable | None) -> tf.Variable | None:
+        """Return the variable to count, the graph's global step only for the first who asks."""
+        if global_step is not None or tf.get_collection(COUNTED):
+            return global_step
+        tf.add_to_collection(COUNTED, True)
+        return tf.train.get_or_create_global_step()
+
+    def _apply(
+        self,
+        gradients: Sequence[tf.Tensor],
+        variables: Sequence[tf.Variable],
+        updates: Sequence[tf.Operation],
+        step: tf.Variable | None,
+    ) -> tf.Operation:
+        if self._clip_norm:
+            # All gradients shrink together, so that the direction of the step does not change.
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
+        with tf.control_dependencies(updates):
+            pairs = zip(gradients, variables, strict=True)
+            train_step = self._optimizer.apply_gradients(pairs, global_step=step)
+        if not self._averages:
+            return train_step
+        averaged = {variable.ref() for variable, _ in tf.get_collection(AVERAGES)}
+        with tf.control_dependencies([train_step]):
+            train_step = self._averages.apply(variables)
+        for variable in variables:
+            if variable.ref() not in averaged:
+                tf.add_to_collection(AVERAGES, (variable, self._averages.average(variable)))
         return train_step
 
 
-def _follow_with_averages(train_step: tf.Operation, step: tf.Tensor, decay: float) -> tf.Operation:
-    """Add moving averages of all trained variables, and return the step that updates both.
+def _without_none(
+    pairs: Sequence[tuple[tf.Tensor | None, tf.Variable]],
+) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
+    """Split pairs of gradients and variables, without those that the loss does not depend on."""
+    pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+    if not pairs:
+        raise ValueError("there are no gradients: the loss depends on none of the variables")
+    gradients, variables = zip(*pairs, strict=True)
+    return gradients, variables
 
-    The average forgets faster in the first steps, when there is nothing yet worth remembering.
-    """
-    averages = tf.train.ExponentialMovingAverage(decay, num_updates=step)
-    with tf.control_dependencies([train_step]):
-        train_step = averages.apply(tf.trainable_variables())
-    for variable in tf.trainable_variables():
-        tf.add_to_collection(AVERAGES, (variable, averages.average(variable)))
-    return train_step
+
+class TrainingStep(NamedTuple):
+    """What `minimize` has added to a graph, so that the same step can also be computed faster."""
+
+    operation: tf.Operation
+    loss: tf.Tensor
+    variables: Sequence[tf.Variable]
+    updates: Sequence[tf.Operation]
+    # (loss, gradients, updates) → an operation that does with them what `operation` does.
+    apply: Callable[[tf.Tensor, Sequence[tf.Tensor], Sequence[tf.Operation]], tf.Operation]
+    options: dict[str, Any]  # how the gradients were computed

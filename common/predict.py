@@ -21,7 +21,8 @@ from typing import Any
 
 from common import UserError
 from common.evaluation import BATCH_SIZE
-from common.pictures.preparation import Prepared, list_pictures, prepare
+from common.pictures.preparation import Prepared, prepare
+from common.pictures.reading import list_pictures
 from common.plots import plot_preparation
 from common.run.files import require_writable_folder
 from common.run.report import CLASSES_FILE

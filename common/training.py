@@ -1,14 +1,13 @@
-"""Steps → a trained net: what surrounds the loop.
+"""Steps → a trained net: what happens between the mini-batches.
 
-`mini_batches` is the loop's other half. Between two batches it shows progress, adds to the
-learning curve, writes checkpoints and listens for Ctrl-C, so that the loop itself can stay two
+`mini_batches` yields the mini-batch of each step. In between it shows progress, measures the net
+at the end of each epoch, writes checkpoints and handles Ctrl-C, so that the loop itself stays two
 lines long.
 """
 
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator
@@ -21,14 +20,13 @@ from common.objective import LOSS_LIMIT
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints
+from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
-from common.session import FastSession
+from common.session import diverged, global_step
+from common.settings import require_stages_within
 
 import numpy as np
-from tqdm import tqdm
-
-# A bar for the epoch under way: gone when it ends, silent when the output is not a terminal.
-BAR = {"unit": "step", "leave": False, "disable": None, "dynamic_ncols": True}
+import tensorflow.compat.v1 as tf
 
 
 def num_training_steps(settings: Namespace, num_examples: int) -> int:
@@ -38,95 +36,96 @@ def num_training_steps(settings: Namespace, num_examples: int) -> int:
     )
 
 
-def mini_batches(data: DataSets, session: FastSession) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the mini-batch of every training step that is still to be done.
 
-    Between two batches, so while the body of the caller's loop is not running: a progress bar;
-    at the end of each epoch a line of the learning curve and a checkpoint; on Ctrl-C or SIGTERM a
-    checkpoint and the end.
+    Between two mini-batches, so while the body of the caller's loop is not running, it updates the
+    progress bar. At the end of each epoch it adds a line to the learning curve and writes a
+    checkpoint; on Ctrl-C or SIGTERM it writes a checkpoint and ends the run.
 
     Args:
         data: the three splits.
-        session: an open session with fresh variables. With `settings.resume` they are replaced by
-            those of the newest checkpoint, and the steps it has done are left out.
+        session: an open session of `new_session`, with fresh variables. With `settings.resume` they
+            are replaced by those of the newest checkpoint, and the steps before it are left out.
 
     Yields:
         uint8 images [batch, pixels] and int32 labels [batch]; the last batch of an epoch may be
-        shorter.
+        smaller.
 
     Raises:
-        UserError: a checkpoint cannot be written or read, or the loss is no longer a number.
-        InterruptedRunError: see above; carries the exit status.
+        UserError: a checkpoint cannot be written or read, or the loss is no longer finite.
+        InterruptedRunError: after Ctrl-C or SIGTERM; carries the exit status.
     """
-    settings, train = session.settings, data.train
+    state, train = session.state, data.train
+    settings, history = state.settings, state.history
     epoch_length = steps_per_epoch(len(train), settings.batch_size)
     num_steps = num_training_steps(settings, len(train))
+    require_stages_within(settings, num_steps)
     print(data.describe())
     print(f"Network:\n{describe(session.graph)}")
+    print(session.step_description)
+    print(recipe_line(settings, num_steps))
+    counts = _counts_steps(session.graph, state.net.train_step)
+    count_step = None if counts else _new_count(session.graph)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
-        print(f"This run is finished: all {num_steps} steps are done. Give more --epochs to go on.")
+        print(f"This run is finished: all {num_steps} steps are done. {_advice(settings)}")
         return
     clock = _Clock(seconds)
-    print(f"{'epoch':>5}{'loss':>10}{'training':>12}{'validation':>12}{'seconds':>10}")
-    for row in session.history:
-        print(_history_line(row))
-    if first == 0 and 0 in settings.evaluate_at:
-        _print_stage(data, session, 0)
+
+    def current_loss() -> float:
+        return evaluate(session, train.first(BATCH_SIZE), doing=None).loss
+
+    print("\n".join([history_head(), *map(history_line, history)]))
     with (
         summaries(data, session, first) as summarize,
         signals_deferred(signal.SIGINT, signal.SIGTERM) as stop_requests,
-        tqdm(**BAR) as bar,
+        Progress(first, num_steps, epoch_length, current_loss) as progress,
     ):
+        if first == 0 and 0 in settings.evaluate_at:
+            progress.say(_stage(data, session, 0))
         for step in range(first, num_steps):
-            if step % epoch_length == 0 or step == first:
-                bar.reset(min(epoch_length, num_steps - step + step % epoch_length))
-                bar.update(step % epoch_length)
-            indices = mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
-            yield train.take(indices)
+            yield train.take(
+                mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
+            )
             done = step + 1
-            bar.update()
+            if count_step is not None:
+                session.run(count_step)
+            progress.advance()
             end_of_epoch = done % epoch_length == 0 or done == num_steps
             if end_of_epoch:
-                row = _history_row(data, session, done, done / epoch_length, clock)
-                session.history.append(row)
-                _say(_history_line(row))
-                _require_sound(session, row["train_loss"])
+                row = _measure(data, session, done, done / epoch_length, clock)
+                history.append(row)
+                _require_finite(session, row["train_loss"])
             summarize(done)
-            if done in settings.evaluate_at:
-                with clock.paused():
-                    _print_stage(data, session, done)
             if stop_requests and not end_of_epoch:
-                _require_sound(session, evaluate(session, train.first(BATCH_SIZE)).loss)
+                _require_finite(session, current_loss())
             if end_of_epoch or stop_requests:
                 checkpoints.save(done, clock.seconds)
+            if end_of_epoch:
+                progress.say(history_line(row))
+            if done in settings.evaluate_at:
+                with clock.paused():
+                    progress.say(_stage(data, session, done))
             if stop_requests and done < num_steps:
-                bar.close()
                 raise InterruptedRunError(
-                    f"interrupted after step {done} of {num_steps}; the checkpoint is written. "
-                    f"Continue with: {settings.command} --resume",
+                    f"Stopped after step {done:,} of {num_steps:,}; checkpoint saved. Continue "
+                    f"with: {settings.command} --resume",
                     stop_requests[0],
                 )
 
 
-def _require_sound(session: FastSession, loss: float) -> None:
-    """Raise a UserError rather than let a checkpoint keep weights that have grown beyond bounds."""
-    if not loss < LOSS_LIMIT:  # true for NaN, too
-        raise session.diverged()
-
-
-def _history_row(
-    data: DataSets, session: FastSession, step: int, epoch: float, clock: _Clock
+def _measure(
+    data: DataSets, session: tf.Session, step: int, epoch: float, clock: _Clock
 ) -> dict[str, float]:
     """Measure the net on the validation split and on as many training examples.
 
-    The same training examples each time, so that the line is no noisier than the validation line:
-    the accuracy on the mini-batch just trained on would jump by a percent for each of its images.
+    The same training examples each time, so that this curve is no noisier than the validation
+    curve: the accuracy on one mini-batch would change by almost a percent with each image.
     """
-    with session.averaged_weights():
-        training = evaluate(session, data.train.first(len(data.validation)))
-        validation = evaluate(session, data.validation)
+    training = evaluate(session, data.train.first(len(data.validation)), "Validating")
+    validation = evaluate(session, data.validation, "Validating")
     return {
         "step": step,
         "epoch": epoch,
@@ -138,25 +137,48 @@ def _history_row(
     }
 
 
-def _history_line(row: dict[str, float]) -> str:
+def _stage(data: DataSets, session: tf.Session, step: int) -> str:
+    """Say how good the net is at this stage. For the record only: nothing depends on it."""
+    message = accuracy_message(evaluate(session, data.test))
+    return f"After {step} step{'s' * (step != 1)}: {message}"
+
+
+def _require_finite(session: tf.Session, loss: float) -> None:
+    """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
+    if not loss < LOSS_LIMIT:  # true for NaN, too
+        raise diverged(session)
+
+
+def _advice(settings: Namespace) -> str:
+    if settings.decay == "constant":
+        return "Give more --epochs to continue it."
     return (
-        f"{row['epoch']:>5.3g}{row['train_loss']:>10.4f}{row['train_accuracy']:>12.2%}"
-        f"{row['validation_accuracy']:>12.2%}{row['seconds']:>10.1f}"
+        f"Its learning rate has followed the schedule {settings.decay} to the end: for a longer "
+        "run, start a new one with more --epochs, another --output-dir and without --resume."
     )
 
 
-def _say(line: str) -> None:
-    """Print above the progress bar, and at once: who reads a log file wants to see it grow."""
-    tqdm.write(line)
-    sys.stdout.flush()
+def _counts_steps(graph: tf.Graph, train_step: tf.Operation) -> bool:
+    """Say whether a training step counts the global step, as that of `new_optimizer` does.
+
+    Schedule, dropout and checkpoints depend on it. `tf.train.AdamOptimizer(0.001).minimize(loss)`
+    does not count.
+    """
+    handle = global_step(graph).handle
+    assigns = [op for op in handle.consumers() if op.type.startswith("Assign")]
+    found, todo = set(), tf.nest.flatten(train_step)
+    while todo:
+        op = todo.pop()
+        if op not in found:
+            found.add(op)
+            todo += [tensor.op for tensor in op.inputs]
+            todo += op.control_inputs
+    return any(op in found for op in assigns)
 
 
-def _print_stage(data: DataSets, session: FastSession, step: int) -> None:
-    """Say how good the net is at this stage. For the record only: it steers nothing."""
-    with session.averaged_weights():
-        test = evaluate(session, data.test)
-    message = accuracy_message(test.correct, test.total)
-    _say(f"After {step} step{'s' * (step != 1)}: {message}")
+def _new_count(graph: tf.Graph) -> tf.Operation:
+    with graph.as_default():
+        return tf.assign_add(global_step(graph), 1).op
 
 
 class _Clock:

@@ -1,4 +1,4 @@
-"""benchmarks/: the arithmetic by hand, real children in turns, equal nets, the published page."""
+"""benchmarks/: the arithmetic by hand, real child processes, equal nets, the published page."""
 
 import importlib.util
 import json
@@ -7,8 +7,17 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from benchmarks import __main__ as command
-from benchmarks import growth, measurements, tables, timing
-from benchmarks.contestants import CONTESTANTS, missing_packages, new_trainer
+from benchmarks import exponents, growth, process, tables, timing
+from benchmarks.accuracy import train
+from benchmarks.frameworks import (
+    FRAMEWORKS,
+    deserialise,
+    missing_packages,
+    new_trainer,
+    select,
+    serialise,
+    workload_for,
+)
 from benchmarks.workloads import RUNS, STEPS, read
 from common import UserError
 from common.data import load_data
@@ -21,7 +30,7 @@ import tensorflow.compat.v1 as tf
 
 
 def test_a_ratio_divides_times_of_the_same_round():
-    # The machine became ten times slower; the contestants did not change places.
+    # The machine became ten times slower; the order of the frameworks did not change.
     ours, theirs = [1.0, 1.0, 10.0, 10.0, 11.0], [2.0, 2.0, 20.0, 20.0, 11.0]
     assert timing.ratio(ours, theirs) == (0.5, 0.5, 0.5)
     assert timing.spread([1.0, 2.0, 3.0, 4.0, 50.0]) == (3.0, 2.0, 4.0)
@@ -31,31 +40,31 @@ def test_a_ratio_divides_times_of_the_same_round():
 def test_the_exponent_of_a_power_law(power):
     sizes = [10, 20, 50, 400]
     values = [3 * size**power for size in sizes]
-    assert growth.exponent(sizes, values) == pytest.approx(power)
-    assert growth.exponents_between(sizes, values) == pytest.approx([power] * 3)
+    assert exponents.exponent(sizes, values) == pytest.approx(power)
+    assert exponents.exponents_between(sizes, values) == pytest.approx([power] * 3)
 
 
 def test_where_growth_is_linear():
-    assert growth.where_linear([1, 10, 100], [5, 50, 500]) == "linear throughout"
-    assert growth.where_linear([1, 10, 100], [5, 5, 5]) == "nowhere linear"
-    # A fixed cost of 100 beside 1 for each: hidden at first, then lost.
+    assert exponents.where_linear([1, 10, 100], [5, 50, 500]) == "linear throughout"
+    assert exponents.where_linear([1, 10, 100], [5, 5, 5]) == "nowhere linear"
+    # A constant of 100 plus 1 for each: the constant dominates small sizes.
     sizes = [1, 10, 1_000, 10_000, 100_000]
-    assert growth.where_linear(sizes, [100 + s for s in sizes]) == "linear from 1,000 to 100,000"
-    assert growth.slope([1, 2, 3], [105, 110, 115]) == pytest.approx(5)
+    assert exponents.where_linear(sizes, [100 + s for s in sizes]) == "linear from 1,000 to 100,000"
+    assert exponents.slope([1, 2, 3], [105, 110, 115]) == pytest.approx(5)
 
 
 def test_memory_and_time_of_a_whole_process():
-    small = growth.whole_process("-c", "pass")
-    large = growth.whole_process("-c", "import time; time.sleep(0.3); b'1' * 300_000_000")
+    small = process.whole_process("-c", "pass")
+    large = process.whole_process("-c", "import time; time.sleep(0.3); b'1' * 300_000_000")
     assert 290e6 < large.memory - small.memory < 310e6
     assert large.seconds - small.seconds > 0.2
-    # Not this test's own memory, which is far larger.
+    # Not the memory of this test's process, which is far larger.
     assert small.memory < 50e6
     with pytest.raises(UserError, match="status 3: too bad"):
-        growth.whole_process("-c", "import sys; print('too bad', file=sys.stderr); sys.exit(3)")
+        process.whole_process("-c", "import sys; print('too bad', file=sys.stderr); sys.exit(3)")
 
 
-def test_the_peers_schedule_is_ours():
+def test_the_schedule_of_the_other_frameworks_is_ours():
     workload = read(RUNS["99.0"])
     assert workload.decay == "one-cycle"
     steps = [0, 1, 40, 53, 54, 100, 214]
@@ -74,19 +83,33 @@ def test_the_lists_of_layers_are_those_of_the_scripts(name):
         trainer.session.close()
 
 
+def test_a_workload_survives_the_way_to_the_child_process():
+    workload = read(STEPS["cnn"])
+    assert deserialise(serialise(workload)) == workload
+
+
+def test_bfloat16_is_measured_only_where_the_processor_has_it(monkeypatch):
+    names = ["ours", "ours-bfloat16"]
+    monkeypatch.setattr("benchmarks.frameworks.has_bfloat16", lambda: True)
+    assert select(names, with_bfloat16=True) == (names, {})
+    assert select(names, with_bfloat16=False) == (["ours"], {})
+    monkeypatch.setattr("benchmarks.frameworks.has_bfloat16", lambda: False)
+    selected, left_out = select(names, with_bfloat16=True)
+    assert selected == ["ours"]
+    assert "no arithmetic" in left_out["bfloat16"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in CONTESTANTS if "matmul" not in name])
-def test_every_contestant_learns_the_run(name):
-    """One epoch of the fast net brings each of them to 98 %, so they train the same way."""
+@pytest.mark.parametrize("name", [name for name in FRAMEWORKS if "matmul" not in name])
+def test_every_framework_learns_the_run(name):
+    """One epoch of the fast net reaches 98 % in each framework, so the training is equivalent."""
     missing = missing_packages([name])
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
-    workload = read(RUNS["99.0"])
-    workload = replace(workload, flags=(*workload.flags, *CONTESTANTS[name].flags))
-    child = timing.Child(name, workload)
+    child = timing.Child(name, workload_for(name, read(RUNS["99.0"])))
     try:
         child.wait_until_ready()
-        _, accuracy = measurements._train(child, 0)
+        _, accuracy = train(child, 0)
         assert accuracy > 0.98
     finally:
         child.close()
@@ -94,9 +117,9 @@ def test_every_contestant_learns_the_run(name):
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
-    """The real command, with the two contestants that need nothing but TensorFlow."""
+    """The real command, with the frameworks that need only TensorFlow."""
     output = tmp_path_factory.mktemp("benchmarks") / "numbers.json"
-    flags = ["--contestants", "ours", "plain", "matmul-tensorflow", "--workloads", "softmax"]
+    flags = ["--frameworks", "ours", "plain", "matmul-tensorflow", "--workloads", "softmax"]
     flags += ["--rounds", "3", "--seconds", "0.02", "--output", output]
     printed, errors = shell.run("-m", "benchmarks", "steps", *flags)
     assert errors == ""
@@ -108,7 +131,7 @@ def test_the_command_measures_real_steps(measured):
     numbers, printed = measured
     softmax = numbers["steps"]["workloads"]["softmax"]
     assert softmax["failed"] == {}
-    # 784 · 10 weights: result and gradient of the weights, not that of the images.
+    # 784 · 10 weights: the result and the gradient of the weights, not of the images.
     assert softmax["flops"] == 2 * 100 * 2 * 7840
     rows = softmax["rows"]
     for name in ("ours", "plain"):
@@ -117,12 +140,12 @@ def test_the_command_measures_real_steps(measured):
         assert rows[name]["memory"] > 100e6
     pairs = zip(rows["ours"]["rounds"], rows["plain"]["rounds"], strict=True)
     assert rows["plain"]["ratio"][0] == pytest.approx(np.median([a / b for a, b in pairs]))
-    assert 0 < rows["ours"]["share_of_peak"][0] < 1
+    assert 0 < rows["ours"]["fraction_of_peak"][0] < 1
     assert tables.section("steps", numbers["steps"]) in printed
 
 
 @pytest.mark.slow
-def test_a_contestant_that_fails_is_named_with_its_reason():
+def test_a_framework_that_fails_is_named_with_its_reason():
     workload = replace(read(STEPS["softmax"]), flags=("--no-such-flag",))
     child = timing.Child("ours", workload)
     try:
@@ -136,7 +159,7 @@ def test_unequal_nets_are_not_compared():
     nets = {"ours": 7850, "plain": 7840, "matmul-tensorflow": 0}
     children = {name: SimpleNamespace(parameters=size) for name, size in nets.items()}
     with pytest.raises(UserError, match="different nets"):
-        measurements._require_equal_nets(children)
+        timing.require_equal_nets(children)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +168,7 @@ def test_unequal_nets_are_not_compared():
         (["speed"], "'speed' is none of steps, accuracy, process, growth"),
         (["--seconds", "fast"], "'fast' is not a number from 0.001 to 3600"),
         (["--rounds", "0"], "is not a whole number of 1 or more"),
-        (["--contestants", "theano"], "invalid choice: 'theano'"),
+        (["--frameworks", "theano"], "invalid choice: 'theano'"),
     ],
 )
 def test_usage_errors(capsys, arguments, sentence):
@@ -155,27 +178,27 @@ def test_usage_errors(capsys, arguments, sentence):
     assert sentence in capsys.readouterr().err
 
 
-def test_missing_peers_are_named_before_anything_is_measured(capsys, monkeypatch):
+def test_missing_packages_are_named_before_anything_is_measured(capsys, monkeypatch):
     find, peers = importlib.util.find_spec, {"torch", "jax", "optax"}
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name in peers else find(name)
     )
     with pytest.raises(SystemExit) as exit_:
-        command.main(["steps", "--contestants", "ours", "jax", "plain", "pytorch"])
+        command.main(["steps", "--frameworks", "ours", "jax", "plain", "pytorch"])
     assert exit_.value.code == 2
     errors = " ".join(capsys.readouterr().err.split())
     assert "jax, optax, torch are not installed" in errors
     assert "pip install -r benchmarks/requirements.txt" in errors
-    assert "--contestants ours plain" in errors
+    assert "--frameworks ours plain" in errors
 
 
 def test_data_of_other_sizes(tmp_path):
     mnist = load_data()
-    measurements.write_resized(mnist, 14, tmp_path / "small.npz")
+    growth.write_resized(mnist, 14, tmp_path / "small.npz")
     small = load_data(tmp_path / "small.npz")
     assert small.image_shape == (14, 14)
     assert len(small.train) + len(small.validation) == 2400
-    measurements.write_repeated(mnist.__class__(**vars(mnist)), 56_000, tmp_path / "large.npz")
+    growth.write_repeated(mnist.__class__(**vars(mnist)), 56_000, tmp_path / "large.npz")
     large = load_data(tmp_path / "large.npz")
     first = np.concatenate([large.validation.labels, large.train.labels])
     assert len(first) == 56_000
@@ -185,7 +208,7 @@ def test_data_of_other_sizes(tmp_path):
 @pytest.mark.parametrize("name", tables.TEXTS)
 def test_the_page_shows_the_published_numbers(name):
     (found,) = re.findall(
-        rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", command.DOCS.read_text(), re.DOTALL
+        rf"<!-- {name} -->\n(.*?)<!-- end of {name} -->", command.PAGE.read_text(), re.DOTALL
     )
     published = json.loads(command.RESULTS.read_text()) if command.RESULTS.exists() else {}
     if name in published:

@@ -1,13 +1,15 @@
 """README and docstrings: commands that run, links that lead somewhere, numbers that are true."""
 
 import argparse
-import importlib
+import importlib.util
 import json
 import re
 import shlex
 from pathlib import Path
 
-from common import compare
+from benchmarks.pages import between
+from common.compare import SCRIPTS
+from common.comparison.tables import expectation, markdown_table
 
 import pytest
 
@@ -15,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = sorted(
     path for folder in (".", "docs", "data") for path in REPOSITORY.glob(f"{folder}/*.md")
 )
-RESULTS = json.loads(compare.RESULTS.read_text())
+RESULTS = json.loads((REPOSITORY / "docs" / "results" / "README.json").read_text())
 
 
 def commands():
@@ -37,7 +39,8 @@ def test_every_command_is_accepted_by_its_parser(monkeypatch, page, command):
     """Run the real main, but stop it when its parser has accepted the line."""
     words = shlex.split(command)[1:]
     name = words[1] if words[0] == "-m" else words[0].removesuffix(".py")
-    name = "benchmarks.__main__" if name == "benchmarks" else name
+    if importlib.util.find_spec(name).submodule_search_locations:  # a package
+        name += ".__main__"
     arguments = words[2:] if words[0] == "-m" else words[1:]
     parse = argparse.ArgumentParser.parse_args
     accepted = []
@@ -74,14 +77,14 @@ COMPARISONS = [path for path in COMPARISONS if path.stem != "performance"]  # te
 def test_tables_are_those_of_the_results_files(results):
     folder = REPOSITORY if results.stem == "README" else REPOSITORY / "docs"
     text = (folder / f"{results.stem}.md").read_text()
-    (found,) = compare.BETWEEN_MARKERS.findall(text)
-    assert found == compare.markdown_table(json.loads(results.read_text()))
+    (found,) = between("results").findall(text)
+    assert found == markdown_table(json.loads(results.read_text()))
 
 
-@pytest.mark.parametrize("script", compare.SCRIPTS)
+@pytest.mark.parametrize("script", SCRIPTS)
 def test_docstrings_state_the_measured_accuracy(script):
     (row,) = [row for row in RESULTS["models"] if row["name"] == f"{script}.py"]
-    assert compare.expectation(row, RESULTS) in importlib.import_module(script).__doc__
+    assert expectation(row, RESULTS) in importlib.import_module(script).__doc__
 
 
 def test_the_measured_accuracies_are_the_promised_ones():
@@ -103,6 +106,8 @@ def test_pictures_are_small():
 
 
 def test_every_test_that_a_page_names_exists():
+    files = {path.name: path for path in (REPOSITORY / "tests").rglob("test_*.py")}
     for page in PAGES:
         for file, name in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page.read_text()):
-            assert f"def {name}(" in (REPOSITORY / "tests" / file).read_text(), name
+            assert file in files, f"{page.name} names {file}"
+            assert f"def {name}(" in files[file].read_text(), f"{page.name} names {file}::{name}"

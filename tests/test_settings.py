@@ -1,22 +1,92 @@
-"""common/cli.py and the scripts' command lines: defaults, and one sentence for what is wrong."""
+"""common/settings.py: defaults, and one sentence for what is wrong with a command line."""
 
+import importlib
 import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
-import mnist_cnn
-import mnist_mlp
-import mnist_softmax
-from common.settings import parse_settings
+from common import UsageError
+from common.objective import OPTIMIZERS
+from common.settings import ALL, FLAGS, LOSSES, parse_settings, require_stages_within
 
 import pytest
 
-SCRIPTS = [mnist_softmax, mnist_mlp, mnist_cnn]
+DESCRIPTION = "A net.\n\n    images  [n, 784]\n       │\n    logits  [n, 10]"
+LEARNING = {"loss": "cross-entropy", "optimizer": "adam", "decay": "one-cycle", "batch_size": 128}
+HIDDEN = {"activation": "relu", "batch_norm": False, "augment": False}
+NETWORKS = {"two-conv": None, "lenet5": None, "vgg": None, "fast": None, "tiny": None}
+RECIPES = {
+    "fast": {
+        "epochs": 4,
+        "batch_size": 256,
+        "optimizer": "adam-short",
+        "learning_rate": 0.01,
+        "batch_norm": True,
+    },
+    "tiny": {"epochs": 40, "batch_norm": True, "dropout": 0.0},
+}
+# The recipes of the three scripts, in short.
+SCRIPTS = {
+    "mnist_softmax": {"epochs": 10, "learning_rate": 0.005, **LEARNING},
+    "mnist_mlp": {
+        **{"epochs": 20, "learning_rate": 0.002, **LEARNING},
+        **{"hidden": (512, 256), "dropout": 0.4, **HIDDEN},
+    },
+    "mnist_cnn": {
+        **{"epochs": 6, "learning_rate": 0.005, **LEARNING},
+        **{"network": NETWORKS, "recipes": RECIPES, "conv": ((5, 16), (5, 36)), "fc": (128,)},
+        **{"pooling": "max", "activate_first": False, "relu_last": False, "input_channel": 0},
+        **{"dropout": 0.3, **HIDDEN},
+    },
+}
+
+
+def read(script, *arguments, **changes):
+    return parse_settings(arguments, script, DESCRIPTION, **SCRIPTS[script] | changes)
+
+
+def softmax(line=""):
+    return read("mnist_softmax", *shlex.split(line))
+
+
+def mlp(line="", **changes):
+    return read("mnist_mlp", *shlex.split(line), **changes)
+
+
+def cnn(line="", **changes):
+    return read("mnist_cnn", *shlex.split(line), **changes)
+
+
+def error_of(capsys, function, *arguments):
+    """Return the sentence with which the usage error ends."""
+    with pytest.raises(SystemExit) as exit_:
+        function(*arguments)
+    assert exit_.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    return errors
+
+
+def help_of(capsys, function, line="--help"):
+    with pytest.raises(SystemExit) as exit_:
+        function(line)
+    assert exit_.value.code == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    return output
+
+
+# Usage errors.
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--frobnicate"], "unrecognized arguments: --frobnicate"),
+        (["--frobnicate"], "unrecognized arguments: --frobnicate; see"),
         (["--epochs", "0"], "argument --epochs: '0' is not a whole number of 1 or more"),
         (["--epochs", "-3"], "argument --epochs: '-3' is not a whole number of 1 or more"),
         (["--epochs", "2.5"], "argument --epochs: '2.5' is not a whole number of 1 or more"),
@@ -29,96 +99,337 @@ SCRIPTS = [mnist_softmax, mnist_mlp, mnist_cnn]
         (["--learning-rate", "nan"], "argument --learning-rate: 'nan' is not a number above 0"),
         (["--learning-rate", "inf"], "argument --learning-rate: 'inf' is not a number above 0"),
         (["--optimizer", "adamm"], "argument --optimizer: 'adamm' is none of adam, "),
+        (["--loss", "cross"], "argument --loss: 'cross' is none of cross-entropy, "),
         (["--seed", "-1"], "argument --seed: '-1' is not a whole number from 0"),
         (["--train-size", "0"], "argument --train-size: '0' is not a whole number of 1 or more"),
         (["--evaluate-at", "-1"], "argument --evaluate-at: '-1' is not a whole number of 0"),
-        (["mnist.png"], "unrecognized arguments: mnist.png"),
+        (["mnist.png"], "unrecognized arguments: mnist.png; see"),
+        (["--learning-rte", "1"], "--learning-rte 1 (did you mean --learning-rate?); see"),
+        (["--lr", "1"], "unrecognized arguments: --lr 1 (did you mean --learning-rate?); see"),
+        (["--learning_rate=1"], "--learning_rate=1 (did you mean --learning-rate?); see"),
+        (["--epoch", "1"], "unrecognized arguments: --epoch 1 (did you mean --epochs?); see"),
+        (["--data_dir", "x"], "--data_dir x (did you mean --data-dir?); see"),
     ],
 )
 def test_usage_errors(capsys, script, arguments, sentence):
-    with pytest.raises(SystemExit) as exit_:
-        script.main(arguments)
-    assert exit_.value.code == 2
-    output, errors = capsys.readouterr()
-    assert sentence in errors
-    assert output == ""
+    error = error_of(capsys, read, script, *arguments)
+    assert sentence in error
+    assert error.startswith(f"{script}.py: ")
+    assert error.endswith(f"; see python {script}.py --help\n")
 
 
 @pytest.mark.parametrize("rate", ["1", "1.5", "-0.1", "nan"])
-def test_a_dropout_rate_is_a_share(capsys, rate):
-    with pytest.raises(SystemExit) as exit_:
-        mnist_mlp.main(["--dropout", rate])
-    assert exit_.value.code == 2
-    assert "is not a number from 0 up to, but not including, 1" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_names_every_default(capsys, script):
-    with pytest.raises(SystemExit) as exit_:
-        script.main(["--help"])
-    assert exit_.value.code == 0
-    text = " ".join(capsys.readouterr().out.split())
-    assert " ".join(script.__doc__.split()) in text
-    flags = re.split(r" (--[a-z-]+) ", text.split("options:")[1])
-    for name, description in zip(flags[1::2], flags[2::2], strict=True):
-        # --decay-rate also stands inside the description of --decay-steps.
-        if name not in ("--help", "--iterations", "--decay-rate"):
-            assert "(default: " in description or description.endswith("by"), name
+def test_a_dropout_rate_is_a_fraction(capsys, rate):
+    error = error_of(capsys, mlp, f"--dropout {rate}")
+    assert "is not a number from 0 up to, but not including, 1" in error
 
 
 @pytest.mark.parametrize(
-    ("script", "arguments", "sentence"),
+    ("script", "line", "sentence"),
     [
-        (mnist_cnn, ["--network", "lenet5", "--conv", "5x8"], "--conv goes with --network s4, not"),
-        (mnist_cnn, ["--network", "vgg", "--fc", "9"], "--fc goes with --network s4, not with vgg"),
-        (mnist_cnn, ["--network", "lenet"], "'lenet' is none of lenet5, "),
-        (mnist_cnn, ["--conv", "5"], "'5' is not filters such as 5x16"),
-        (mnist_cnn, ["--conv", "0x5"], "'0x5' is not filters such as 5x16"),
-        (mnist_mlp, ["--activation", "rleu"], "'rleu' is none of relu, relu6, "),
-        (mnist_mlp, ["--hidden", "512", "0"], "'0' is not a whole number of 1 or more"),
-        (mnist_mlp, ["--hidden"], "expected at least one argument"),
-        (mnist_mlp, ["--decay", "expo"], "'expo' is none of exponential, "),
-        (mnist_mlp, ["--decay-rate", "0.9"], "--decay-rate goes with --decay exponential or stair"),
-        (mnist_mlp, ["--l2", "-1"], "'-1' is not a number of 0 or more"),
-        (mnist_mlp, ["--moving-average", "1"], "is not a number from 0 up to, but not including,"),
-        (mnist_mlp, ["--network", "s4"], "unrecognized arguments: --network s4"),
-        (mnist_softmax, ["--hidden", "5"], "unrecognized arguments: --hidden 5"),
+        (
+            cnn,
+            "--network lenet5 --conv 5x8",
+            "--conv goes with --network two-conv, not with lenet5",
+        ),
+        (cnn, "--network vgg --fc 9", "--fc goes with --network two-conv, not with vgg"),
+        (cnn, "--network vgg --no-activate-first", "--activate-first goes with --network two-conv"),
+        (cnn, "--network fast --pooling max", "--pooling goes with --network two-conv, not with f"),
+        (cnn, "--network lenet", "'lenet' is none of lenet5, "),
+        (cnn, "--network", "argument --network: expected one argument"),
+        (cnn, "--conv 5", "'5' is not filters such as 5x16"),
+        (cnn, "--conv 0x5", "'0x5' is not filters such as 5x16"),
+        (mlp, "--activation rleu", "'rleu' is none of relu, relu6, "),
+        (mlp, "--hidden 512 0", "'0' is not a whole number of 1 or more"),
+        (mlp, "--hidden", "expected at least one argument"),
+        (mlp, "--decay expo", "'expo' is none of exponential, "),
+        (mlp, "--decay-rate 0.9", "--decay-rate goes with --decay exponential or staircase, not"),
+        (mlp, "--l2 -1", "'-1' is not a number of 0 or more"),
+        (mlp, "--moving-average 1", "is not a number from 0 up to, but not including,"),
+        (mlp, "--network fast", "--network fast (--network is a flag of mnist_cnn.py); see"),
+        (softmax, "--hidden 5", "--hidden 5 (--hidden is a flag of mnist_mlp.py); see"),
+        (softmax, "--hiden 5", "--hiden 5 (--hidden is a flag of mnist_mlp.py); see"),
+        (softmax, "--no-augment", "(--augment is a flag of mnist_mlp.py and mnist_cnn.py); see"),
+        (mlp, "--no-batchnorm", "(did you mean --no-batch-norm?); see"),
+        (mlp, "--transfer-from runs", "unrecognized arguments: --transfer-from runs; see"),
     ],
 )
-def test_contradictions_and_unknown_names(capsys, script, arguments, sentence):
-    with pytest.raises(SystemExit) as exit_:
-        script.main(arguments)
-    assert exit_.value.code == 2
-    assert sentence in " ".join(capsys.readouterr().err.split())
+def test_contradictions_and_unknown_names(capsys, script, line, sentence):
+    assert sentence in error_of(capsys, script, line)
 
 
-def test_another_optimizer_brings_its_own_learning_rate():
-    assert mnist_mlp.read_settings([]).learning_rate == 0.002
-    assert mnist_mlp.read_settings(["--optimizer", "adam"]).learning_rate == 0.002
-    assert mnist_mlp.read_settings(["--optimizer", "sgd"]).learning_rate == 0.5
-    chosen = mnist_mlp.read_settings(["--optimizer", "sgd", "--learning-rate", "0.1"])
-    assert chosen.learning_rate == 0.1
+def test_of_several_contradictions_the_same_is_reported_each_time(capsys):
+    line = "--network vgg --fc 9 --conv 5x8 --pooling max"
+    assert "--conv goes with" in error_of(capsys, cnn, line)
 
 
-def settings(*arguments):
-    return parse_settings(
-        arguments, "mnist_net", "A net.", epochs=3, batch_size=50, learning_rate=0.1
-    )
+def test_no_flag_is_guessed_from_its_beginning(capsys):
+    sentence = "--batch 5 (did you mean --batch-norm or --batch-size?)"
+    assert sentence in error_of(capsys, mlp, "--batch 5")
+
+
+def test_steps_beyond_the_end_of_the_run(capsys):
+    error = error_of(capsys, mlp, "--iterations 600 --evaluate-at 0 600 601 700")
+    assert "--evaluate-at 601 700 is beyond the end of the run, which has 600 training" in error
+    assert mlp("--iterations 600 --evaluate-at 0 600").evaluate_at == [0, 600]
+    assert mlp("--evaluate-at 1000000").evaluate_at == [1000000]  # the run will know
+
+
+def test_the_run_refuses_steps_beyond_its_end():
+    settings = mlp("--epochs 2 --evaluate-at 0 860 861")
+    require_stages_within(settings, 861)
+    with pytest.raises(UsageError, match=r"--evaluate-at 861 is beyond .* which has 860 training"):
+        require_stages_within(settings, 860)
+    require_stages_within(mlp(), 1)
+
+
+# Defaults.
+
+
+def net(*arguments, **recipe):
+    recipe = {"epochs": 3, "batch_size": 50, "learning_rate": 0.1} | recipe
+    return parse_settings(arguments, "mnist_net", "A net.", **recipe)
 
 
 def test_the_recipe_is_the_default():
-    defaults = settings()
+    defaults = net()
     assert (defaults.epochs, defaults.iterations) == (3, None)
     assert (defaults.batch_size, defaults.learning_rate, defaults.seed) == (50, 0.1, 0)
-    assert str(defaults.output_dir) == "runs/mnist_net"
+    assert (defaults.loss, defaults.optimizer, defaults.decay) == tuple(
+        LEARNING[name] for name in ("loss", "optimizer", "decay")
+    )
+    assert (defaults.divide_steps, defaults.bfloat16, defaults.resume) == (True, False, False)
+    assert defaults.output_dir == Path("runs/mnist_net")
+    assert defaults.model == "mnist_net"
     assert not hasattr(defaults, "dropout")  # nets without dropout have no flag for it
 
 
+def test_each_name_in_the_recipe_decides():
+    recipe = {"loss": "squared-error", "optimizer": "sgd", "decay": "cosine", "l2": 1e-4, "mine": 7}
+    chosen = net(**recipe)
+    assert {name: getattr(chosen, name) for name in recipe} == recipe
+    assert chosen.learning_rate == 0.1
+
+
+@pytest.mark.parametrize(
+    ("recipe", "sentence"),
+    [
+        ({"optimizer": "adamm"}, "optimizer in the recipe: 'adamm' is none of adam, "),
+        ({"dropout": 1.5}, "dropout in the recipe: '1.5' is not a number from 0 up to"),
+        ({"batch_size": 1e3}, "batch_size in the recipe: '1000.0' is not a whole number"),
+        ({"hidden": (512, 0)}, "hidden in the recipe: '0' is not a whole number of 1 or more"),
+    ],
+)
+def test_a_recipe_with_an_impossible_value(recipe, sentence):
+    with pytest.raises(UsageError, match=re.escape(sentence)):
+        net(**recipe)
+
+
 def test_iterations_replace_epochs():
-    chosen = settings("--iterations", "7")
+    chosen = net("--iterations", "7")
     assert (chosen.epochs, chosen.iterations) == (None, 7)
 
 
-def test_the_command_to_go_on_is_the_command_that_was_typed():
-    chosen = settings("--output-dir", "my runs", "--resume", "--seed", "4")
+def test_a_recipe_may_count_iterations():
+    chosen = net(epochs=None, iterations=500)
+    assert (chosen.epochs, chosen.iterations) == (None, 500)
+    chosen = net("--epochs", "2", epochs=None, iterations=500)
+    assert (chosen.epochs, chosen.iterations) == (2, None)
+
+
+def test_another_optimizer_brings_its_own_learning_rate():
+    assert mlp().learning_rate == 0.002
+    assert cnn("--optimizer adam").learning_rate == 0.005
+    assert mlp("--optimizer sgd").learning_rate == 0.5
+    assert mlp("--optimizer sgd --learning-rate 0.1").learning_rate == 0.1
+    assert mlp(optimizer="sgd").learning_rate == 0.002  # what the script says
+
+
+def test_some_optimizers_bring_a_constant_rate():
+    constant = [name for name, one in OPTIMIZERS.items() if one.decay == "constant"]
+    assert sorted(constant) == ["adagrad-da", "ftrl"]
+    for name in constant:
+        assert mlp(f"--optimizer {name}").decay == "constant"
+        assert mlp(f"--optimizer {name} --decay cosine").decay == "cosine"
+        assert mlp(optimizer=name, decay="cosine").decay == "cosine"  # what the script says
+        assert name in ALL["decay"].help
+    assert mlp("--optimizer sgd").decay == "one-cycle"
+    assert mlp("--optimizer sgd", decay="cosine").decay == "cosine"
+
+
+def test_a_network_has_its_own_recipe():
+    fast = cnn("--network fast")
+    assert {name: getattr(fast, name) for name in RECIPES["fast"]} == RECIPES["fast"]
+    assert (fast.dropout, fast.network) == (0.3, "fast")
+    assert cnn("--network=tiny").epochs == 40
+    assert cnn().network == "two-conv"
+    assert cnn("--network vgg").epochs == 6
+
+
+def test_what_is_typed_wins_over_the_recipe_of_the_network():
+    assert cnn("--network fast --no-batch-norm").batch_norm is False
+    assert cnn("--no-batch-norm --network fast").batch_norm is False
+    assert cnn("--network tiny --dropout 0.1").dropout == 0.1
+    chosen = cnn("--network fast --optimizer adam")
+    assert chosen.learning_rate == OPTIMIZERS["adam"].learning_rate
+    chosen = cnn("--network fast --iterations 7")
+    assert (chosen.epochs, chosen.iterations) == (None, 7)
+
+
+SWITCHES = [name for name, flag in ALL.items() if flag.kind is bool]
+
+
+@pytest.mark.parametrize("name", SWITCHES)
+def test_every_boolean_can_be_switched_both_ways(name):
+    flag = name.replace("_", "-")
+    for default in (True, False):
+        assert getattr(cnn(**{name: default}), name) is default
+        assert getattr(cnn(f"--{flag}", **{name: default}), name) is True
+        assert getattr(cnn(f"--no-{flag}", **{name: default}), name) is False
+        assert getattr(cnn(f"--{flag} --no-{flag}"), name) is False
+
+
+def test_the_booleans():
+    switches = "augment batch_norm relu_last activate_first bfloat16 show tensorboard resume"
+    assert {*switches.split(), "divide_steps"} == set(SWITCHES)
+
+
+def test_show_opens_nothing_yet(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert mlp("--show").show is True
+
+
+def test_the_command_repeats_the_run_from_the_beginning():
+    chosen = net("--output-dir", "my runs", "--resume", "--seed", "4")
     assert chosen.command == "python mnist_net.py --output-dir 'my runs' --seed 4"
+    assert net("--no-resume").command == "python mnist_net.py"
+
+
+def test_the_arguments_of_the_process_are_the_default(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["mnist_mlp.py", "--seed", "4"])
+    settings = parse_settings(None, "mnist_mlp", "A net.", **SCRIPTS["mnist_mlp"])
+    assert (settings.seed, settings.command) == (4, "python mnist_mlp.py --seed 4")
+
+
+# Help.
+
+
+def entries(text):
+    """Return the help of each flag, in one line."""
+    text = re.sub(r"\n\n\S.*", "", text.partition("\noptions:\n")[2])  # titles, the last line
+    parts = re.split(r"\n  (--\S+)", text)
+    return {
+        name.replace("[no-]", ""): " ".join(entry.split())
+        for name, entry in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize("script", [softmax, mlp, cnn])
+def test_help_names_every_default(capsys, script):
+    text = help_of(capsys, script)
+    assert f"\n\n{DESCRIPTION}\n\n" in text
+    shown = entries(text)
+    assert shown.keys() == {f"--{name.replace('_', '-')}" for name in flags_of(script())}
+    for name, entry in shown.items():
+        assert entry.count("(default: ") == 1, name
+        assert "None" not in entry, name
+        assert "{" not in entry, name
+
+
+def flags_of(settings):
+    return vars(settings).keys() - {"model", "command"}
+
+
+def test_defaults_are_shown_as_they_would_be_typed(capsys):
+    shown = entries(help_of(capsys, cnn))
+    assert shown["--epochs"].endswith("(default: 6)")
+    assert shown["--conv"].endswith("(default: 5x16 5x36)")
+    assert shown["--fc"].endswith("(default: 128)")
+    assert shown["--batch-norm"].endswith("(default: off)")
+    assert shown["--divide-steps"].endswith("(default: on)")
+    assert shown["--l1"].endswith("(default: 0)")
+    assert shown["--evaluate-at"].endswith("(default: none)")
+    assert shown["--output-dir"].endswith("(default: runs/mnist_cnn)")
+    assert "two-conv, lenet5, vgg, fast, tiny (default: two-conv)" in shown["--network"]
+
+
+def test_help_lists_the_names_of_each_choice(capsys):
+    shown = entries(help_of(capsys, cnn))
+    for name in OPTIMIZERS:
+        assert f"{name} {OPTIMIZERS[name].learning_rate:g}" in shown["--optimizer"]
+    assert ", ".join(LOSSES) in shown["--loss"]
+    assert "max, average, stride, none" in shown["--pooling"]
+    assert "only with --network two-conv" in shown["--pooling"]
+
+
+def test_help_is_in_groups_by_purpose(capsys):
+    text = help_of(capsys, cnn)
+    places = [text.index(f"\n{title}:\n") for title in FLAGS]
+    assert places == sorted(places)
+    for title in FLAGS:
+        assert f"\n{title}:\n  --" in text
+
+
+@pytest.mark.parametrize("columns", [60, 80, 132])
+def test_help_is_as_wide_as_the_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = help_of(capsys, cnn).splitlines()
+    assert columns - 10 < max(map(len, lines)) <= columns
+
+
+def test_help_shows_what_the_recipe_of_each_network_changes(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "132")
+    lines = [line.strip() for line in help_of(capsys, cnn).splitlines()]
+    assert (
+        "defaults of fast: epochs 4, batch-size 256, optimizer adam-short, learning-rate 0.01, "
+        "batch-norm on"
+    ) in lines
+    assert "defaults of tiny: epochs 40, batch-norm on, dropout 0" in lines
+
+
+def test_help_for_a_network_shows_the_defaults_of_its_recipe(capsys):
+    text = help_of(capsys, cnn, "--network fast --help")
+    assert text.startswith("usage: python mnist_cnn.py --network fast ")
+    shown = entries(text)
+    assert shown["--epochs"].endswith("(default: 4)")
+    assert shown["--batch-size"].endswith("(default: 256)")
+    assert shown["--learning-rate"].endswith("(default: 0.01)")
+    assert shown["--optimizer"].endswith("(default: adam-short)")
+    assert shown["--batch-norm"].endswith("(default: on)")
+    assert shown["--dropout"].endswith("(default: 0.3)")
+
+
+# The scripts themselves.
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_scripts_have_the_flags_that_the_table_says(name):
+    script = importlib.import_module(name)
+    special = {flag for flag, one in ALL.items() if one.scripts and f"{name}.py" in one.scripts}
+    shared = {flag for flag, one in ALL.items() if not one.scripts}
+    assert flags_of(script.read_settings([])) == special | shared
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_scripts_report_usage_errors_and_show_help(capsys, name):
+    script = importlib.import_module(name)
+    error = error_of(capsys, script.main, ["--frobnicate"])
+    assert error == (
+        f"{name}.py: unrecognized arguments: --frobnicate; see python {name}.py --help\n"
+    )
+    assert script.__doc__.strip() in help_of(capsys, script.main, ["--help"])
+
+
+def test_the_table_names_scripts_that_exist():
+    for flag in ALL.values():
+        for script in re.findall(r"\w+\.py", flag.scripts or ""):
+            assert script.removesuffix(".py") in SCRIPTS
+
+
+def test_reading_flags_opens_no_session_and_draws_no_picture():
+    code = "import sys, common.settings; print(*(name for name in sys.modules))"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(result.stdout.split())
+    assert "common.settings" in loaded
+    assert not loaded & {"common.session", "common.training", "common.plots", "common.transfer"}

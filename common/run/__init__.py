@@ -1,7 +1,11 @@
-"""What a run leaves behind.
+"""What a run leaves behind, and what it shows meanwhile.
 
-    report.py       the printed report, metrics.json, predictions.npy, pictures, SavedModel
-    checkpoints.py  everything that a run needs to continue
-    summaries.py    event files for TensorBoard
-    files.py        every file is written to a temporary name, then renamed
+report.py       the rest of the printed report, metrics.json, predictions.npy
+figures.py      the pictures of a run
+export.py       the SavedModel
+model.py        a SavedModel, loaded to be used
+checkpoints.py  everything that a run needs to continue
+summaries.py    event files for TensorBoard
+progress.py     the bar and the table of the learning curve
+files.py        every file is written to a temporary name, then renamed
 """

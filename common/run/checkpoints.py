@@ -15,15 +15,16 @@ from typing import Any
 
 from common import UsageError, UserError
 from common.run.files import explained, reason_of
-from common.session import FastSession
 
 import tensorflow.compat.v1 as tf
 
 KEPT = 3
-# Settings that say where and what to show, not what is computed.
+LENGTH = {"epochs", "iterations", "steps"}
+ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
+# Settings that do not change what is computed, or by no more than the last digits.
 FREE_SETTINGS = {
     *("model", "command", "data_dir", "output_dir", "resume", "show", "evaluate_at"),
-    *("input_channel", "tensorboard"),
+    *("input_channel", "tensorboard", "transfer_from"),
 }
 
 
@@ -45,10 +46,10 @@ class Checkpoints:
         facts: what must be equal when a run is resumed, beside the settings.
     """
 
-    def __init__(self, session: FastSession, facts: dict[str, Any]) -> None:
+    def __init__(self, session: tf.Session, facts: dict[str, Any]) -> None:
         self._session = session
-        self._folder = session.folder / "checkpoints"
-        self._facts = decisive_settings(session.settings) | facts
+        self._folder = session.state.folder / "checkpoints"
+        self._facts = decisive_settings(session.state.settings) | facts
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = tf.train.get_or_create_global_step()
             self._state = tf.Variable("", trainable=False, name="run_state")
@@ -63,7 +64,7 @@ class Checkpoints:
         Raises:
             UserError: it cannot be written; the earlier checkpoints are intact.
         """
-        state = {"facts": self._facts, "history": self._session.history, "seconds": seconds}
+        state = {"facts": self._facts, "history": self._session.state.history, "seconds": seconds}
         self._session.run(self._assign_state.op, {self._new_state: json.dumps(state)})
         prefix = self._folder / "step"
         with explained(prefix.with_name(f"step-{step}")):
@@ -82,20 +83,17 @@ class Checkpoints:
         """Put the session into the state of the newest intact checkpoint.
 
         Returns:
-            steps done and seconds spent on them. In a cluster these are 0 where there is no
-            checkpoint yet.
+            steps done and seconds spent on them, both 0 where there is no checkpoint yet: the same
+            command can be restarted until the run is finished.
 
         Raises:
-            UserError: there is none, or none is intact.
+            UserError: none of the checkpoints is intact.
             UsageError: it belongs to a run with other settings.
         """
         found = found_checkpoints(self._folder)
-        if not found and self._session.machines:
-            return 0, 0.0  # whoever restarts lost machines gives the same command each time
         if not found:
-            raise UserError(
-                f"no checkpoint to resume from in {self._folder}. Run without --resume to start."
-            )
+            print(f"No checkpoint in {self._folder}: the run starts from the beginning.")
+            return 0, 0.0
         for prefix in reversed(found):
             try:
                 self._saver.restore(self._session, prefix)
@@ -109,24 +107,30 @@ class Checkpoints:
                 "Delete the folder and run without --resume to start again."
             )
         self._require_same(state["facts"])
-        self._session.history = state["history"]
+        self._session.state.history[:] = state["history"]
         return int(self._session.run(self._step.value())), state["seconds"]
 
     def _require_same(self, then: dict[str, Any]) -> None:
         now = self._facts
         differing = sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k))
-        # Without a schedule the number of steps changes no step, only when to stop.
-        if now["decay"] == "constant":
-            differing = [k for k in differing if k not in ("epochs", "iterations", "steps")]
+        planned = _planned_to_the_end(now)
+        if not planned:  # then the number of steps changes no step, only when to stop
+            differing = [k for k in differing if k not in LENGTH]
         if differing:
             listed = "; ".join(f"{k} was {then.get(k)}, now {now.get(k)}" for k in differing)
-            if set(differing) <= {"epochs", "iterations", "steps"}:
-                listed += f" (only a run with --decay constant can be made longer: {now['decay']} "
-                listed += "has planned the learning rate up to the end)"
+            if set(differing) <= LENGTH:
+                listed += f" (this run cannot be made longer: {planned} depends on its length)"
             raise UsageError(
-                f"cannot resume the run in {self._session.folder} with other settings: {listed}. "
-                "Use the same flags, or start a new run in another --output-dir."
+                f"cannot resume the run in {self._session.state.folder} with other settings: "
+                f"{listed}. Use the same flags, or start a new run in another --output-dir."
             )
+
+
+def _planned_to_the_end(settings: dict[str, Any]) -> str:
+    """Return what in each step depends on the number of steps in the run; "" for nothing."""
+    if settings["decay"] not in ENDLESS_SCHEDULES:
+        return f"the learning rate of the schedule {settings['decay']}"
+    return "the strength of --augment" if settings.get("augment") else ""
 
 
 def found_checkpoints(folder: Path) -> list[str]:

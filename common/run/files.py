@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ from common import UserError
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a file could not be read or written, without the program's inner affairs."""
+    """Return why a file could not be read or written, without internal details."""
     if isinstance(error, OSError):
         return error.strerror or str(error)
     # A TensorFlow message names the operation and its source; the reason stands before [[{{node …
@@ -36,7 +37,7 @@ def explained(path: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # TensorFlow's own writers raise tf.errors; this room need not import TensorFlow.
+        # TensorFlow's own writers raise tf.errors; this module need not import TensorFlow.
         if not isinstance(error, OSError) and "tensorflow" not in type(error).__module__:
             raise
         reason = reason_of(error)
@@ -50,9 +51,9 @@ def explained(path: Path | str) -> Iterator[None]:
 def atomic_path(path: Path | str) -> Iterator[Path]:
     """Give a temporary name beside `path`; rename it to `path` when the block ends well.
 
-    A reader never sees a half-written file, and a failure leaves the old file as it was and no
-    temporary file behind. The temporary name keeps the suffix, from which writers such as
-    Matplotlib tell the format.
+    A reader never sees a half-written file. A failure leaves the old file as it was, and no
+    temporary file. The temporary name keeps the suffix, from which writers such as Matplotlib tell
+    the format.
 
     Args:
         path: the file to write; its folder is created when missing.
@@ -127,18 +128,26 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 def lock_folder(folder: Path) -> TextIO:
     """Keep other runs out of `folder` until the returned file is closed or this process ends.
 
-    The lock belongs to the process, not to the file: a run that was killed leaves none behind.
+    The lock belongs to the process, not to the file: a run that was killed leaves none. On a file
+    system without locks a line says so, and the run goes on.
 
     Raises:
-        UserError: another run holds the lock.
+        UserError: another run holds the lock, or the lock file cannot be written.
     """
-    file = (folder / ".lock").open("w", encoding="utf-8")
+    path = folder / ".lock"
+    with explained(path):
+        file = path.open("w", encoding="utf-8")
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         file.close()
         raise UserError(
             f"another run is writing to {folder}. Wait for its end or choose another folder with "
             "--output-dir."
         ) from error
+    except OSError as error:
+        print(
+            f"{folder} cannot be locked ({reason_of(error)}): see that no other run writes to it.",
+            file=sys.stderr,
+        )
     return file

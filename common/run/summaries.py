@@ -1,9 +1,9 @@
-"""Steps → TensorBoard: what a run writes to event files while it learns.
+"""Steps → TensorBoard: what a run writes to event files while it trains.
 
 With `--tensorboard` the output directory gets a folder `tensorboard` with two parts:
 
     train/        loss, accuracy, learning_rate, the graph, histograms of all weights and biases,
-                  and what the first layer looks for as an image
+                  and the weights of the first layer as an image
     validation/   loss, accuracy
 
 TensorBoard shows each folder as one run, so `loss` of both stands in one chart. Nothing here
@@ -23,13 +23,12 @@ from typing import Any
 
 from common.data import DataSets
 from common.layers import Layer, layers_of
+from common.objective import RATES
 from common.run.files import explained
-from common.session import FastSession
+from common.session import averaged_weights
 
 import tensorflow.compat.v1 as tf
 
-# Where `new_train_step` puts it.
-LEARNING_RATE = "train/learning_rate:0"
 STEPS_BETWEEN_RATES = 100
 # Of the 512 neurons of the MLP the first so many are drawn.
 MAX_FILTERS = 100
@@ -37,19 +36,18 @@ SPLITS = ("train", "validation")
 
 
 @contextmanager
-def summaries(data: DataSets, session: FastSession, first: int) -> Iterator[Callable[[int], None]]:
+def summaries(data: DataSets, session: tf.Session, first: int) -> Iterator[Callable[[int], None]]:
     """Give the function that writes the summaries of a step, if `--tensorboard` asks for any.
 
     After the end of an epoch, when the learning curve has got a new row, that function writes
     everything; in between, every 100 steps, only the learning rate. What it has written is on
-    the disk when it returns, so a checkpoint is never ahead of the event files. The other way
-    round is possible when a run is killed: what the event files know about steps after the
-    checkpoint is written once more, the same numbers, by the run that resumes, and marked with a
-    `SessionLog` START, at which TensorBoard forgets the first copy.
+    the disk when it returns, so a checkpoint is never ahead of the event files. They can be ahead
+    of a checkpoint when a run was killed: then the run that resumes writes the same numbers again,
+    after a `SessionLog` START, at which TensorBoard forgets the first copy.
 
     Args:
         data: gives the image shape.
-        session: an open session, `session.history` being complete up to step `first`.
+        session: an open session of `new_session`, its history complete up to step `first`.
         first: steps done before. 0 starts anew and removes an earlier run's event files.
 
     Yields:
@@ -58,10 +56,12 @@ def summaries(data: DataSets, session: FastSession, first: int) -> Iterator[Call
     Raises:
         UserError: an event file cannot be written.
     """
-    if not session.settings.tensorboard:
+    if not session.state.settings.tensorboard:
         yield lambda step: None
         return
-    folder = session.folder / "tensorboard"
+    history = session.state.history
+    folder = session.state.folder / "tensorboard"
+    rates = session.graph.get_collection(RATES)[:1]
     weights = _weight_summaries(session.graph, data.image_shape)
     earlier = [file for name in SPLITS for file in (folder / name).glob("events.out.tfevents.*")]
     files: dict[str, EventFile] = {}
@@ -72,29 +72,31 @@ def summaries(data: DataSets, session: FastSession, first: int) -> Iterator[Call
                     file.unlink()
             for name in SPLITS:
                 files[name] = EventFile(folder / name)
-                # Everything after step `first` is told anew.
+                # Everything after step `first` is written again.
                 start = tf.SessionLog(status=tf.SessionLog.START)
                 files[name].write(first + bool(first), session_log=start)
             graph = session.graph.as_graph_def(add_shapes=True)
             files["train"].write(0, graph_def=graph.SerializeToString())
             if not earlier:
-                for row in session.history:  # of a run that was started without --tensorboard
+                for row in history:  # of a run that was started without --tensorboard
                     _write_row(files, row)
 
         def write(step: int) -> None:
-            """Write what is to be told after so many steps."""
-            end_of_epoch = bool(session.history) and session.history[-1]["step"] == step
+            """Write what belongs to so many steps."""
+            end_of_epoch = bool(history) and history[-1]["step"] == step
             if not end_of_epoch and step % STEPS_BETWEEN_RATES:
                 return
+            # The schedule counts the steps done: this is the rate of the step to come.
+            values = dict(zip(["learning_rate"], session.run(rates), strict=False))
+            summary = None
+            if end_of_epoch or step == 0:
+                with averaged_weights(session):
+                    summary = session.run(weights)
             with explained(folder):
-                # The schedule counts the steps done: this is the rate of the step to come.
-                rate = session.run(session.graph.get_tensor_by_name(LEARNING_RATE))
-                files["train"].write(step, summary=_scalars(learning_rate=rate))
+                files["train"].write(step, summary=_scalars(**values))
                 if end_of_epoch:
-                    _write_row(files, session.history[-1])
-                if end_of_epoch or step == 0:
-                    with session.averaged_weights():
-                        summary = session.run(weights)
+                    _write_row(files, history[-1])
+                if summary is not None:
                     files["train"].write(step, summary=tf.Summary.FromString(summary))
                 for file in files.values():
                     file.flush()
@@ -114,8 +116,8 @@ def summaries(data: DataSets, session: FastSession, first: int) -> Iterator[Call
 class EventFile:
     """A file that TensorBoard reads: a TFRecord file in which each record is a `tf.Event`.
 
-    `tf.summary.FileWriter` writes the same, but in a thread of its own, where what the disk has no
-    room for is lost without a word. Here that raises.
+    `tf.summary.FileWriter` writes the same, but in a thread of its own, where an error of the disk
+    is lost. Here it raises.
 
     Args:
         folder: where to make a new event file; created when missing.
@@ -166,10 +168,10 @@ def _weight_summaries(graph: tf.Graph, image_shape: tuple[int, int]) -> tf.Tenso
 
 
 def _filters(layer: Layer, image_shape: tuple[int, int]) -> list[tf.Tensor]:
-    """Return the pictures of what a layer's neurons look for, float32 [n, height, width], if any.
+    """Return a layer's weights as pictures, float32 [n, height, width], if it has any.
 
-    They exist for a convolution (of its first input channel) and for neurons that look straight at
-    the pixels.
+    These are the filters of a convolution (for its first input channel), and the weights of neurons
+    that are connected with the pixels.
     """
     weights = layer.weights
     if weights.shape.ndims == 4:  # [height, width, input channels, filters]
@@ -182,8 +184,7 @@ def _filters(layer: Layer, image_shape: tuple[int, int]) -> list[tf.Tensor]:
 def _grid(filters: tf.Tensor) -> tf.Tensor:
     """Lay small pictures in rows and columns, one pixel of zeros between them.
 
-    One picture of all of them has one scale of grey for all of them: TensorFlow brightens each
-    picture by itself.
+    So all of them have one scale of grey: TensorFlow scales each picture by itself.
 
     Args:
         filters: float32 [n, height, width].

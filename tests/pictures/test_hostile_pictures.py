@@ -1,4 +1,4 @@
-"""common/pictures.py on files of its enemies: images or a sentence, in bounded time and memory."""
+"""common/pictures on damaged and malicious files: images or an error, bounded time and memory."""
 
 import io
 import multiprocessing
@@ -12,7 +12,8 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 
-from common.pictures.preparation import FORMATS, PictureError, prepare
+from common.pictures.preparation import prepare
+from common.pictures.reading import FORMATS, PictureError, read_picture
 
 import numpy as np
 import pytest
@@ -29,7 +30,7 @@ def chunk(kind, content):
 
 
 def png(width, height, rows=b"", before=b""):
-    """A PNG that announces so many black-and-white pixels."""
+    """A PNG whose header announces this many black-and-white pixels."""
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     data = before + chunk(b"IDAT", zlib.compress(rows))
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + data + chunk(b"IEND", b"")
@@ -43,7 +44,7 @@ def saved(picture, kind, **options):
 
 @lru_cache
 def originals():
-    """Small pictures of a 7, in every format and in what formats do differently."""
+    """Small pictures of a 7 in every format, with the features that differ between formats."""
     pixels = np.full((24, 20), 230, np.uint8)
     pixels[4:7, 4:16] = pixels[7:20, 12:15] = 30
     grey = Image.fromarray(pixels)
@@ -85,7 +86,7 @@ def originals():
 
 
 def with_right_checksums(content):
-    """Give the chunks of a damaged PNG right checksums, lest the reader stop at the first."""
+    """Correct the checksums of a damaged PNG, or the decoder stops at the first wrong one."""
     fixed, place = bytearray(content), 8
     while place + 12 <= len(fixed):
         end = place + 8 + struct.unpack_from(">I", fixed, place)[0]
@@ -97,7 +98,7 @@ def with_right_checksums(content):
 
 
 def hostile(chance):
-    """A picture's format and its bytes, damaged, or begun as one format and ended as another."""
+    """The format and the bytes of a damaged picture; some change to another format halfway."""
     files = originals()
     name = chance.choice(list(files))
     content = files[name]
@@ -111,14 +112,13 @@ def hostile(chance):
 
 
 def read_hostile(path, content=None):
-    """Read a file: "images" or "refused", or else what is wrong with the refusal.
+    """Read a file: "images" or "refused", or the text of a message that is not a sentence.
 
-    Any other exception is a bug, and so is a minute (the largest allowed take seconds).
+    Any other exception is a bug, and so is more than a minute (the largest pictures take seconds).
     """
     if content is not None:
-        path.unlink(
-            missing_ok=True
-        )  # some file systems wait for the disk if a file is written over
+        # Some file systems wait for the disk when a file is overwritten.
+        path.unlink(missing_ok=True)
         path.write_bytes(content)
     with no_longer_than(60):
         try:
@@ -132,7 +132,7 @@ def read_hostile(path, content=None):
 
 
 def try_hostile(path, count, seed):
-    """Read so many damaged files: what came of those of each format."""
+    """Read `count` damaged files: the number of each result per format."""
     chance = random.Random(seed)
     results = Counter()
     for _ in range(count):
@@ -142,7 +142,7 @@ def try_hostile(path, count, seed):
 
 
 def try_cut_short(path, name):
-    """Read a file cut at each place of its front, and at a hundred behind that."""
+    """Read a file truncated at each place of its front, and at a hundred places behind it."""
     content, chance = originals()[name], random.Random(0)
     behind = {chance.randrange(len(content)) for _ in range(100)}
     places = sorted({*range(min(FRONT, len(content))), *behind})
@@ -152,7 +152,7 @@ def try_cut_short(path, name):
 
 @lru_cache
 def bombs():
-    """Small files of pictures that announce too much, or that are as large as is allowed."""
+    """Small files that announce too many pixels, or decode to the largest pictures allowed."""
     zeros = bytes(8000 * 1001)  # rows of 8,000 black-and-white pixels, with a byte in front of each
     text = chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(2**27)))
     profile = chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(2**27)))
@@ -207,7 +207,7 @@ def test_bombs_get_a_sentence_and_no_memory(tmp_path):
 
 
 def not_files(folder):
-    """Names of what is no file, each with what the sentence says about it."""
+    """Names of what is not a regular file, each with a part of the error message."""
     (folder / "folder").mkdir()
     os.mkfifo(folder / "fifo")
     (folder / "to fifo").symlink_to("fifo")
@@ -220,13 +220,24 @@ def not_files(folder):
     return names | dict.fromkeys(("dangling", "nowhere", "nul\0byte"), "does not exist")
 
 
-def test_what_is_no_file_gets_a_sentence_at_once(tmp_path):
+def test_what_is_not_a_file_gives_an_error_at_once(tmp_path):
     names = not_files(tmp_path) | {"loop": "does not exist|cannot be read"}
     for name, match in (names | {"long" * 100: "cannot be read"}).items():
         with no_longer_than(10), pytest.raises(PictureError, match=match) as error:
             prepare(tmp_path / name)
         if "\0" not in name:
             sentence_of(error)
+
+
+def test_a_picture_is_turned_even_if_its_exif_cannot_be_written_again(tmp_path, monkeypatch):
+    """Pillow raises a struct.error for many photos with one damaged entry (its issue 8965)."""
+
+    def fail(exif, offset=8):
+        raise struct.error("argument out of range")
+
+    (tmp_path / "turned.jpg").write_bytes(originals()["jpeg"])
+    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    assert read_picture(tmp_path / "turned.jpg").grey().shape == (20, 24)
 
 
 @pytest.mark.slow
@@ -236,7 +247,7 @@ def test_100_000_hostile_pictures_give_images_or_a_sentence(tmp_path, capfd):
     tasks += [(try_cut_short, name) for name in originals()]
     tasks += [(try_hostile, 1_000, seed) for seed in range(100)]
     results, most = Counter(), 0
-    # New processes, because memory is a process's, and a decoder that crashes takes one along.
+    # New processes: the memory of each is measured, and a decoder may crash its process.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
         waiting = [

@@ -1,11 +1,12 @@
-"""common/pictures.py: any file becomes what MNIST has, or a sentence."""
+"""common/pictures: any picture file becomes images like those of MNIST, or gives an error."""
 
 from contextlib import suppress
 
 from benchmarks import preparation
 from common.data import load_data
-from common.pictures import preparation as pictures
-from common.pictures.preparation import PictureError, fit, prepare, read_picture
+from common.pictures.fitting import fit
+from common.pictures.preparation import prepare
+from common.pictures.reading import MAX_PIXELS, PictureError, read_picture
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def large(digit):
 
 
 def difference(one, other):
-    """The mean difference of two images where they fit best, at most a pixel apart."""
+    """The mean difference of two images, the smallest over shifts by at most a pixel."""
     shifts = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1)]
     return min(np.abs(np.roll(one, s, (0, 1)).astype(float) - other).mean() for s in shifts)
 
@@ -40,7 +41,7 @@ def expected(digits, tmp_path_factory):
     return prepare(path).images[0]
 
 
-def test_what_is_prepared_is_nearly_the_original(digits, tmp_path):
+def test_a_prepared_image_is_nearly_the_original(digits, tmp_path):
     for digit in digits[:20]:
         large(digit).save(tmp_path / "digit.png")
         assert difference(prepare(tmp_path / "digit.png").images[0], digit) < 12
@@ -79,13 +80,13 @@ def save_dithered(picture, path):
 
 
 def save_transparent(picture, path, ink=(0, 0, 0)):
-    """Ink on nothing."""
+    """Ink on a transparent background."""
     alpha = 255 - np.asarray(picture.convert("L"))
     Image.fromarray(np.dstack([np.full_like(alpha, c) for c in ink] + [alpha])).save(path)
 
 
 def save_turned(picture, path):
-    """As a camera held sideways writes it: turned, with a note to turn it back."""
+    """As a camera held sideways writes it: rotated, with an EXIF entry that says so."""
     exif = Image.Exif()
     exif[0x0112] = 6
     picture.transpose(Image.Transpose.ROTATE_90).save(path, exif=exif)
@@ -112,7 +113,7 @@ SAVERS = {
     "16bit.tif": save_16_bit,
     "transparent.png": save_transparent,
     "transparent.webp": save_transparent,
-    "white_on_nothing.png": lambda picture, path: save_transparent(picture, path, (255, 255, 255)),
+    "white_ink.png": lambda picture, path: save_transparent(picture, path, (255, 255, 255)),
     "inverted.png": lambda picture, path: picture.point(lambda value: 255 - value).save(path),
     "a picture without a suffix": lambda picture, path: picture.save(path, "PNG"),
 }
@@ -190,7 +191,7 @@ def test_several_digits_are_read_from_left_to_right(digits, tmp_path):
 
 def test_a_digit_of_two_strokes_is_one_digit(tmp_path):
     ink = np.full((200, 200), 255, np.uint8)
-    ink[40:50, 80:150] = 0  # the bar of a 5, apart from its belly
+    ink[40:50, 80:150] = 0  # the bar of a 5, separate from the bowl
     y, x = np.mgrid[:200, :200]
     ink[(np.abs(np.hypot(y - 115, x - 90) - 40) < 6) & (x > 60)] = 0
     Image.fromarray(ink).save(tmp_path / "five.png")
@@ -244,10 +245,10 @@ def test_pictures_without_one_digit_get_a_sentence(picture, match, tmp_path):
 def test_the_largest_picture_allowed_fits_into_the_bound(tmp_path):
     import shell
 
-    side = int(pictures.MAX_PIXELS**0.5)
+    side = int(MAX_PIXELS**0.5)
     Image.new("RGB", (side, side), "white").save(tmp_path / "huge.png", compress_level=1)
     program = (
-        "import resource, sys; from common.pictures import prepare\n"
+        "import resource, sys; from common.pictures.preparation import prepare\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "try: prepare(sys.argv[1])\n"
         "except Exception as error: print(error)\n"

@@ -1,0 +1,188 @@
+"""A `tf.Session` whose `run` costs little, and which runs a divided step in place of another."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from common.parallel.halves import DividedStep
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import config_pb2
+
+PLACEHOLDERS = {"Placeholder", "PlaceholderWithDefault"}
+MAX_SHAPES = 64  # noted for each fed tensor
+BOOLEANS = {value: np.asarray(value) for value in (True, False)}
+
+
+class PreparedCall(NamedTuple):
+    """A combination of fetches and feeds, as TensorFlow can repeat it."""
+
+    call: Callable[..., list[np.ndarray]]
+    tensors: list[tf.Tensor]  # what is fed
+    dtypes: list[np.dtype]
+    shapes: list[set[tuple[int, ...]]]  # of values that were fed before, and may be fed
+    places: list[int | None]  # for each fetch, which result it is; None for an operation
+    nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
+    rows: list[int]  # of a divided step: which of the feeds must have equally many rows
+
+
+class FastSession(tf.Session):
+    """A `tf.Session` that prepares each combination of fetches and feeds once.
+
+    A plain `run` spends more time on looking up what is fetched and fed than softmax regression
+    spends on a whole training step. TensorFlow can prepare a call once and repeat it
+    (`_make_callable_from_options`, which its own Keras backend used). `run` does so for fetches and
+    feeds in their common forms. For everything else, and for every error, it is `tf.Session.run`.
+
+    Args:
+        target, graph, config: those of `tf.Session`.
+        divided: a step that is run where the step whose place it takes is asked for, alone or with
+            its loss. With other fetches the original step runs, which computes them as well.
+
+    Attributes:
+        step_description: how the training step is computed, as a sentence.
+        translate_error: what to raise in place of an error of TensorFlow's.
+        at_close: called in this order when the session is closed.
+        state: free for use by the code that opened the session.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        graph: tf.Graph,
+        config: tf.ConfigProto,
+        divided: DividedStep | None = None,
+    ) -> None:
+        super().__init__(target, graph, config)
+        self.step_description = ""
+        self.translate_error: Callable[[tf.errors.OpError], Exception] = lambda error: error
+        self.at_close: list[Callable[[], None]] = []
+        self.state: Any = None
+        self._divided = divided
+        self._calls: dict[tuple, PreparedCall | None] = {}
+        self._lock = threading.Lock()
+        self._is_open = True
+
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: dict[tf.Tensor, Any] | None = None,
+        options: Any = None,
+        run_metadata: Any = None,
+    ) -> Any:
+        """Do what `tf.Session.run` does; several threads may call it.
+
+        Raises:
+            whatever `translate_error` makes of an error of TensorFlow's.
+        """
+        try:
+            return self._run_fast(fetches, feed_dict, options, run_metadata)
+        except tf.errors.OpError as error:
+            raised = self.translate_error(error)
+            if raised is error:
+                raise
+            raise raised from error
+
+    def _run_fast(self, fetches: Any, feed_dict: Any, options: Any, run_metadata: Any) -> Any:
+        feeds = feed_dict or {}
+        kind = type(fetches)
+        single = kind is not list and kind is not tuple
+        wanted = (fetches,) if single else tuple(fetches)
+        if options is None and run_metadata is None and self._is_open and type(feeds) is dict:
+            # By their addresses: TensorFlow takes microseconds to hash or compare a tensor.
+            key = (*map(id, wanted), None, *map(id, feeds))
+            call = self._calls[key] if key in self._calls else self._prepare(key, wanted, feeds)
+            values = call and _values_to_feed(call, feeds)
+            if values is not None:
+                found = call.call(*values)
+                results = [None if place is None else found[place] for place in call.places]
+                return results[0] if single else kind(results)
+        return super().run(fetches, feed_dict, options, run_metadata)
+
+    def _prepare(
+        self, key: tuple, wanted: tuple, feeds: dict[tf.Tensor, Any]
+    ) -> PreparedCall | None:
+        """Prepare a call; None for what these calls cannot do."""
+        make_callable = getattr(self, "_make_callable_from_options", None)
+        nodes = all(isinstance(node, (tf.Tensor, tf.Operation)) for node in (*wanted, *feeds))
+        if (
+            not make_callable
+            or not nodes
+            or not wanted
+            or any(node is fed for node in wanted for fed in feeds)
+        ):
+            return None
+        if not all(node.graph is self.graph for node in (*wanted, *feeds)):
+            return None
+        with self._lock:  # two threads of an evaluation begin with the same call
+            if key in self._calls:
+                return self._calls[key]
+            divided = self._divided_for(wanted, feeds)
+            nodes_to_run = divided or wanted
+            options = config_pb2.CallableOptions()
+            options.feed.extend(tensor.name for tensor in feeds)
+            tensors = [node for node in nodes_to_run if isinstance(node, tf.Tensor)]
+            options.fetch.extend(tensor.name for tensor in tensors)
+            options.target.extend(n.name for n in nodes_to_run if isinstance(n, tf.Operation))
+            # Run the operations in this thread: to pass each of them to another one takes longer
+            # than the operation. A divided step needs a second thread.
+            options.run_options.inter_op_thread_pool = 0 if divided else -1
+            place = iter(range(len(tensors)))
+            names = {t.name for t in self._divided.placeholders} if divided else set()
+            self._calls[key] = PreparedCall(
+                make_callable(options),
+                list(feeds),
+                [tensor.dtype.as_numpy_dtype for tensor in feeds],
+                [set() for _ in feeds],
+                [next(place) if isinstance(node, tf.Tensor) else None for node in wanted],
+                (*wanted, *feeds),
+                [number for number, tensor in enumerate(feeds) if tensor.name in names],
+            )
+            return self._calls[key]
+
+    def _divided_for(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> tuple | None:
+        """Return what to run in place of `wanted` where the divided step can take its place."""
+        if self._divided is None:
+            return None
+        original = self._divided.original
+        if not any(node is original.operation for node in wanted):
+            return None
+        if not all(node is original.operation or node is original.loss for node in wanted):
+            return None
+        for tensor in feeds:
+            if tensor.op.type not in PLACEHOLDERS and tensor.name in self._divided.copied:
+                return None
+        swapped = {id(original.operation): self._divided.operation}
+        swapped[id(original.loss)] = self._divided.loss
+        return tuple(swapped[id(node)] for node in wanted)
+
+    def close(self) -> None:
+        """Free what the session holds, as `tf.Session.close` does."""
+        self._is_open = False
+        super().close()
+        self._calls.clear()
+        while self.at_close:
+            self.at_close.pop(0)()
+
+
+def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.ndarray] | None:
+    """Return the arrays to feed; None where only `tf.Session.run` knows what to do with them."""
+    values = []
+    for number, value in enumerate(feeds.values()):
+        if type(value) is bool and call.dtypes[number] is np.bool_:
+            value = BOOLEANS[value]
+        elif type(value) is not np.ndarray:
+            return None
+        shapes = call.shapes[number]
+        if value.shape not in shapes:
+            if not call.tensors[number].shape.is_compatible_with(value.shape):
+                return None
+            if len(shapes) < MAX_SHAPES:
+                shapes.add(value.shape)
+        values.append(np.asarray(value, call.dtypes[number]))
+    if len({values[number].shape[0] for number in call.rows}) > 1:
+        return None  # TensorFlow may broadcast a single row
+    return values

@@ -1,0 +1,75 @@
+"""Opening a session: on this machine or on a cluster, with the fastest step that is the same."""
+
+from __future__ import annotations
+
+import os
+from argparse import Namespace
+
+from common.networks import Net
+from common.objective import STEPS
+from common.parallel.fast_session import FastSession
+from common.parallel.halves import DividedStep, divide, require_gain
+from common.parallel.rows import NotDivisibleError
+from common.process.machine import has_bfloat16, num_cores
+
+import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
+
+
+def open_session(net: Net, settings: Namespace) -> FastSession:
+    """Open a session on the net's graph; its `step_description` says how a step is computed.
+
+    Where TF_CONFIG names a cluster, the session is that of the whole cluster, and on a machine that
+    is not the chief this function works for the chief and does not return.
+
+    Args:
+        net: `graph` and `train_step`.
+        settings: `batch_size`, `divide_steps` and `bfloat16`.
+
+    Raises:
+        UserError: the cluster does not come together.
+        SystemExit: training has ended, on a machine that is not the chief.
+    """
+    config = new_config(settings)
+    if os.environ.get("TF_CONFIG", "").strip():
+        from common.parallel.cluster import open_cluster_session
+
+        session = open_cluster_session(net, settings, config)
+        if session:
+            return session
+    divided, description = _divided_step(net, settings)
+    session = FastSession("", net.graph, config, divided)
+    session.step_description = description
+    return session
+
+
+def new_config(settings: Namespace) -> tf.ConfigProto:
+    """Return the configuration of a session."""
+    config = tf.ConfigProto()
+    config.gpu_options.allow_growth = True  # leave the rest of a GPU's memory to others
+    # The threads that operations are spread over. Each half has a thread of its own besides, and
+    # so has the thread that calls: with one more on two cores, each half computes by itself.
+    config.intra_op_parallelism_threads = max(1, num_cores() - 1)
+    if settings.bfloat16:
+        # Weights and sums stay float32; TensorFlow casts what it multiplies.
+        config.graph_options.rewrite_options.auto_mixed_precision_onednn_bfloat16 = (
+            rewriter_config_pb2.RewriterConfig.ON
+        )
+        if not has_bfloat16():
+            print("This processor has no bfloat16 arithmetic: --bfloat16 makes it slower.")
+    return config
+
+
+def _divided_step(net: Net, settings: Namespace) -> tuple[DividedStep | None, str]:
+    """Return the training step in halves, if it can be had, and a sentence about it."""
+    try:
+        if not settings.divide_steps:
+            raise NotDivisibleError("--no-divide-steps says so")
+        steps = net.graph.get_collection(STEPS)
+        step = next((one for one in steps if one.operation is net.train_step), None)
+        if step is None:
+            raise NotDivisibleError("it is not what minimize() of new_optimizer() has returned")
+        require_gain(step, settings.batch_size)
+        return divide(step), "Training step: in two halves of the mini-batch, one on each core"
+    except NotDivisibleError as reason:
+        return None, f"Training step: in one piece, since {reason}"

@@ -1,0 +1,223 @@
+"""The argument parser of the scripts and commands: types, flags, help in groups, short errors.
+
+This module imports neither TensorFlow nor NumPy, so that a command answers `--help` at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from common.process.errors import UsageError
+
+ALIKE = 0.6  # of difflib's ratio, from 0 to 1: from here on two flags count as similar
+
+
+class Number(NamedTuple):
+    """A type of argument: numbers from `low` to `high`."""
+
+    convert: Callable[[str], float]
+    low: float
+    high: float
+    words: str  # what the error message says that the text is not
+    metavar: str = "X"
+
+    def __call__(self, text: str) -> float:
+        """Return the number that `text` stands for; argparse reports the error if there is none."""
+        try:
+            value = self.convert(text)
+        except ValueError:
+            value = math.nan
+        if not self.low <= value <= self.high:  # true for NaN, too
+            raise argparse.ArgumentTypeError(f"{text!r} is not {self.words}")
+        return value
+
+
+parse_count = Number(int, 1, 2**40, "a whole number of 1 or more", "N")
+parse_step = Number(int, 0, 2**40, "a whole number of 0 or more", "N")
+parse_seed = Number(int, 0, 2**31 - 1, "a whole number from 0 to 2147483647", "N")
+parse_rate = Number(float, 5e-324, sys.float_info.max, "a number above 0")
+parse_penalty = Number(float, 0, sys.float_info.max, "a number of 0 or more")
+parse_fraction = Number(
+    float, 0, math.nextafter(1, 0), "a number from 0 up to, but not including, 1", "FRACTION"
+)
+
+
+def parse_filters(text: str) -> tuple[int, int]:
+    """Return the size and the number of a layer's filters: (5, 16) for `5x16`."""
+    if not re.fullmatch(r"0*[1-9]\d*x0*[1-9]\d*", text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not filters such as 5x16, which means 16 filters of 5 × 5"
+        )
+    size, count = text.split("x")
+    return int(size), int(count)
+
+
+parse_filters.metavar = "SIZExN"
+
+
+class Choice:
+    """A type of argument: one of some names. For a wrong one it lists them, the nearest first."""
+
+    metavar = "NAME"
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+
+    def __call__(self, text: str) -> str:
+        """Return `text` if it is one of the names; argparse reports the error if it is not."""
+        if text in self.names:
+            return text
+        nearest = sorted(self.names, key=lambda name: -_ratio(text, name))
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(nearest)}")
+
+
+class Flag(NamedTuple):
+    """A flag as an entry of a table. `{names}` in its help stands for the names of a Choice."""
+
+    kind: Callable[[str], Any]  # text → value; `bool` for a flag that is switched on or off
+    help: str
+    default: Any = None  # is added to the help, unless that says "(default: …)" itself
+    many: bool = False  # takes one value or more
+    # The flag means something only while this other flag has one of these values.
+    only_with: tuple[str, tuple[str, ...]] | None = None
+    scripts: str | None = None  # the scripts that have the flag; None: all
+
+    def add_to(self, group: Any, name: str, default: Any) -> None:
+        """Add the flag to a group of a parser; `name` is that of its attribute."""
+        text = self.help.replace("{names}", ", ".join(getattr(self.kind, "names", ())))
+        if self.only_with:
+            text += f"; only with --{dashes(self.only_with[0])} {' or '.join(self.only_with[1])}"
+        options: dict[str, Any] = {"default": default, "help": text}
+        if self.kind is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options |= {"type": self.kind, "metavar": getattr(self.kind, "metavar", "PATH")}
+            options |= {"nargs": "+"} if self.many else {}
+        group.add_argument(f"--{dashes(name)}", **options)
+
+    def check(self, name: str, default: Any) -> None:
+        """Raise a UsageError if a recipe's default is a value that the flag would not accept."""
+        if isinstance(self.kind, Number | Choice) and default is not None:
+            for value in default if self.many else (default,):
+                try:
+                    self.kind(str(value))
+                except argparse.ArgumentTypeError as error:
+                    raise UsageError(f"{name} in the recipe: {error}") from None
+
+
+def dashes(name: str) -> str:
+    """Return an attribute's name as it stands in a flag: `batch-size` for `batch_size`."""
+    return name.replace("_", "-")
+
+
+def shown(value: Any) -> str:
+    """Return a value as it would be typed: `0.4`, `512 256`, `5x16 5x36`; a switch is on or off."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        parts = ["x".join(map(str, one)) if isinstance(one, tuple) else one for one in value]
+        return " ".join(map(str, parts)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def new_parser(
+    command: str, description: str, elsewhere: Mapping[str, str] | None = None
+) -> Parser:
+    """Return a parser for `command`, such as `python -m common.predict`.
+
+    Args:
+        command: what is typed before the flags.
+        description: text that `--help` shows as it is written.
+        elsewhere: flags that this command does not have, each with the command that has it; the
+            error message says so.
+    """
+    parser = Parser(
+        command, description=description, formatter_class=_Formatter, allow_abbrev=False
+    )
+    parser.elsewhere = elsewhere or {}
+    return parser
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that reports an error in one sentence."""
+
+    elsewhere: Mapping[str, str]
+
+    def format_help(self) -> str:
+        """Return the text that `--help` shows."""
+        if any(isinstance(action, argparse.BooleanOptionalAction) for action in self._actions):
+            self.epilog = "--[no-]FLAG: on with --FLAG, off with --no-FLAG."
+        return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with status 2, one sentence, and the command that shows the flags."""
+        name = self.prog.split()[-1]
+        unknown = message.partition("unrecognized arguments: ")[2]
+        self.exit(2, f"{name}: {message}{self._hint(unknown)}; see {self.prog} --help\n")
+
+    def _hint(self, unknown: str) -> str:
+        """Return which flag the first of the unknown ones was probably meant to be."""
+        typed = re.search(r"(?<!\S)--?[a-zA-Z][^\s=]*", unknown)
+        own = list(self._option_string_actions)
+        nearest = nearest_flags(typed[0], [*own, *self.elsewhere]) if typed else []
+        if meant := [flag for flag in nearest if flag in own]:
+            return f" (did you mean {' or '.join(meant)}?)"
+        return f" ({nearest[0]} is a flag of {self.elsewhere[nearest[0]]})" if nearest else ""
+
+
+def nearest_flags(typed: str, flags: Iterable[str]) -> list[str]:
+    """Return those of the flags that `typed` probably stands for.
+
+    It may be a misspelt flag, the beginning of one, or its initials (`--lr`). Underscores count as
+    dashes.
+    """
+    word = dashes(typed.lstrip("-").lower())
+
+    def likeness(flag: str) -> float:
+        name = flag.lstrip("-")
+        initials = "".join(part[:1] for part in name.split("-"))
+        if word == name:
+            return 2
+        if len(word) > 1 and (word == initials or name.startswith(word)):
+            return 1
+        return _ratio(word, name)
+
+    found = {flag: likeness(flag) for flag in flags}
+    best = max(found.values(), default=0)
+    return [flag for flag, value in found.items() if value == best >= ALIKE]
+
+
+def _ratio(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal, with the default of each flag."""
+
+    def __init__(self, prog: str) -> None:
+        columns = max(60, shutil.get_terminal_size().columns)
+        super().__init__(prog, max_help_position=26, width=columns)
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if isinstance(action, argparse.BooleanOptionalAction):
+            return f"--[no-]{action.option_strings[0][2:]}"
+        return super()._format_action_invocation(action)
+
+    def _get_help_string(self, action: argparse.Action) -> str:
+        # Python before 3.13 adds the default of a boolean itself, as True or False.
+        text = (action.help or "").replace(" (default: %(default)s)", "")
+        if action.default in (None, argparse.SUPPRESS) or "(default: " in text:
+            return text
+        return f"{text} (default: {shown(action.default).replace('%', '%%')})"
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        lines = (textwrap.wrap(line, width, break_on_hyphens=False) for line in text.splitlines())
+        return [line for wrapped in lines for line in wrapped]

@@ -1,0 +1,95 @@
+"""What the terminal shows while a net trains: the recipe, a bar, the rows of the learning curve."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LOSSES = 1.0
+BAR = "epoch {postfix}: {percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}, {remaining} left"
+
+
+def recipe_line(settings: Namespace, num_steps: int) -> str:
+    """Return the sentence about how the net is trained."""
+    steps = f"{num_steps:,} step{'s' * (num_steps != 1)}"
+    return (
+        f"Training: {settings.optimizer}, learning rate {settings.learning_rate:g} "
+        f"({settings.decay}), mini-batches of {settings.batch_size}, {steps}, seed {settings.seed}"
+    )
+
+
+def history_head() -> str:
+    """Return the head of the table of the learning curve."""
+    return (
+        f"{'':>5}{'training':>20}{'validation':>20}\n"
+        f"{'epoch':>5}{'loss':>10}{'accuracy':>10}{'loss':>10}{'accuracy':>10}{'seconds':>10}"
+    )
+
+
+def history_line(row: Mapping[str, float]) -> str:
+    """Return one row of that table."""
+    return (
+        f"{row['epoch']:>5.3g}{row['train_loss']:>10.4f}{row['train_accuracy']:>10.2%}"
+        f"{row['validation_loss']:>10.4f}{row['validation_accuracy']:>10.2%}{row['seconds']:>10.1f}"
+    )
+
+
+class Progress:
+    """A bar over all steps of a run, with the epoch, the loss and the time that is left.
+
+    It is shown on a terminal only, and removed when the block ends.
+
+    Args:
+        first: steps done before.
+        num_steps: steps in the whole run.
+        epoch_length: steps in an epoch.
+        current_loss: measures the loss; called once in a few seconds, and only for the bar.
+    """
+
+    def __init__(
+        self, first: int, num_steps: int, epoch_length: int, current_loss: Callable[[], float]
+    ) -> None:
+        self._done, self._epoch_length, self._current_loss = first, epoch_length, current_loss
+        self._num_epochs = -(-num_steps // epoch_length)
+        self._loss, self._measured = "", time.monotonic()
+        self._bar = tqdm(
+            total=num_steps,
+            initial=first,
+            leave=False,
+            disable=None,  # where the standard error is not a terminal
+            dynamic_ncols=True,
+            bar_format=BAR,
+            postfix=self._epoch(),
+        )
+
+    def _epoch(self) -> str:
+        epoch = min(self._done // self._epoch_length + 1, self._num_epochs)
+        return f"{epoch}/{self._num_epochs}{self._loss}"
+
+    def advance(self) -> None:
+        """Show one more step."""
+        self._done += 1
+        if not self._bar.disable:
+            if time.monotonic() - self._measured > SECONDS_BETWEEN_LOSSES:
+                self._loss = f", loss {self._current_loss():.4f}"
+                self._measured = time.monotonic()
+            self._bar.postfix = self._epoch()
+            self._bar.update()
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar, and at once, so that a log file grows while it is read."""
+        tqdm.write(line)
+        sys.stdout.flush()
+
+    def __enter__(self) -> Progress:
+        """Return the bar, which is shown already."""
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        """Remove the bar."""
+        self._bar.close()

@@ -1,0 +1,53 @@
+"""common/comparison/statistics.py: against SciPy and by hand."""
+
+from common.comparison import statistics
+
+import numpy as np
+import pytest
+from scipy import stats
+
+
+def test_mcnemar_by_hand():
+    # 8 to 2: twice the probability of two heads or fewer in ten throws, 2 · (1 + 10 + 45) / 1024.
+    assert statistics.mcnemar(8, 2) == pytest.approx(2 * 56 / 1024)
+    assert statistics.mcnemar(2, 8) == statistics.mcnemar(8, 2)
+    assert statistics.mcnemar(5, 5) == 1
+    assert statistics.mcnemar(0, 0) == 1
+    assert statistics.mcnemar(0, 30) < 1e-8
+
+
+def fake_run(predicted, true):
+    return {"predicted": np.array(predicted), "true": np.array(true)}
+
+
+def test_pairs_are_counted_image_by_image():
+    true = [0, 1, 2, 3, 4]
+    first, second = fake_run([0, 1, 2, 0, 0], true), fake_run([0, 0, 2, 3, 1], true)
+    result = statistics.compare_two(("a", [first]), ("b", [second]))
+    assert (result["first_only_right"], result["second_only_right"]) == ([1], [1])
+    assert result["p_values"] == [1.0]
+
+
+def test_models_with_different_numbers_of_runs_are_not_compared():
+    run = fake_run([0], [0])
+    with pytest.raises(ValueError, match="shorter"):
+        statistics.compare_two(("a", [run, run]), ("b", [run]))
+
+
+def test_the_interval_of_the_mean_equals_scipy():
+    runs = [
+        {
+            **{"test_accuracy": a, "validation_accuracy": a, "train_seconds": s, "test_total": 100},
+            **{"parameters": 1, "multiply_adds": 1, "epochs": 1, "test_correct": round(100 * a)},
+        }
+        for a, s in [(0.90, 1), (0.92, 2), (0.97, 9)]
+    ]
+    row = statistics.summarise("net", runs)
+    accuracies = [0.90, 0.92, 0.97]
+    interval = stats.t.interval(0.95, 2, np.mean(accuracies), stats.sem(accuracies))
+    assert row["test_interval"] == pytest.approx([max(0, interval[0]), min(1, interval[1])])
+    assert row["train_seconds"] == 2
+    assert row["errors_mean"] == pytest.approx(7)
+    single = statistics.summarise("net", runs[:1])
+    assert single["test_std"] is None
+    assert single["test_interval"] is None

@@ -1,0 +1,179 @@
+"""common/process/arguments.py: types of arguments, help, and errors in one sentence."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from common import UsageError
+from common.process.arguments import (
+    Choice,
+    Flag,
+    nearest_flags,
+    new_parser,
+    parse_count,
+    parse_filters,
+    parse_fraction,
+    parse_penalty,
+    parse_rate,
+    parse_seed,
+    parse_step,
+    shown,
+)
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def parser():
+    parser = new_parser("python -m common.read", "Reads.\n\n  a  b", {"--hidden": "mnist_mlp.py"})
+    parser.add_argument("picture", nargs="*", help="a picture")
+    parser.add_argument("--model-name", default="best", help="name of the model")
+    parser.add_argument("--size", type=parse_count, default=28, metavar="N", help="100%% pixels")
+    parser.add_argument("--json", action=argparse.BooleanOptionalAction, default=False, help="JSON")
+    parser.add_argument("--quiet", action="store_true", help="print nothing")
+    return parser
+
+
+def error_of(capsys, *arguments):
+    with pytest.raises(SystemExit) as exit_:
+        parser().parse_args(arguments)
+    assert exit_.value.code == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            ["--modle-name", "x"],
+            "unrecognized arguments: --modle-name (did you mean --model-name?)",
+        ),
+        (["--mn", "x"], "unrecognized arguments: --mn (did you mean --model-name?)"),
+        (
+            ["--hidden", "5"],
+            "unrecognized arguments: --hidden (--hidden is a flag of mnist_mlp.py)",
+        ),
+        (["--model", "x"], "unrecognized arguments: --model (did you mean --model-name?)"),
+        (["--xyz", "-1"], "unrecognized arguments: --xyz"),
+        (["--size", "x"], "argument --size: 'x' is not a whole number of 1 or more"),
+        (["--model-name"], "argument --model-name: expected one argument"),
+    ],
+)
+def test_an_error_is_one_sentence(capsys, arguments, sentence):
+    error = error_of(capsys, *arguments)
+    assert error.startswith(f"common.read: {sentence}")
+    assert error.endswith("; see python -m common.read --help\n")
+    assert error.count("\n") == 1
+
+
+def test_help(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as exit_:
+        parser().parse_args(["--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: python -m common.read ")
+    assert "\n\nReads.\n\n  a  b\n\n" in text
+    assert "  --model-name MODEL_NAME\n" in text
+    assert " name of the model (default: best)\n" in text
+    assert "  --size N                100% pixels (default: 28)\n" in text
+    assert "  --[no-]json             JSON (default: off)\n" in text
+    assert "  --quiet                 print nothing (default: off)\n" in text
+    assert "  picture                 a picture\n" in text
+    assert text.endswith("--[no-]FLAG: on with --FLAG, off with --no-FLAG.\n")
+
+
+def test_help_breaks_no_flag_at_its_dash(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    parser = new_parser("python -m common.read", "Reads.")
+    parser.add_argument("--one-long-name", help=f"{'x' * 25} --learning-rate, then\na new line")
+    parser.print_help()
+    text = capsys.readouterr().out
+    lines = [line.strip() for line in text.splitlines()]
+    assert lines[-3:] == ["x" * 25, "--learning-rate, then", "a new line"]
+    assert "[no-]" not in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("--learning-rte", ["--learning-rate"]),
+        ("--learning_rate", ["--learning-rate"]),
+        ("--Learning-Rate", ["--learning-rate"]),
+        ("-learning-rate", ["--learning-rate"]),
+        ("--lr", ["--learning-rate"]),
+        ("--learn", ["--learning-rate"]),
+        ("--batch", ["--batch-size", "--batch-norm"]),
+        ("--no-batchnorm", ["--no-batch-norm"]),
+        ("--frobnicate", []),
+        ("-x", []),
+        ("--", []),
+    ],
+)
+def test_nearest_flags(typed, meant):
+    flags = "--batch-size --batch-norm --no-batch-norm --learning-rate --l1 --l2 --hidden -h --help"
+    assert nearest_flags(typed, flags.split()) == meant
+
+
+@pytest.mark.parametrize(
+    ("kind", "right", "wrong"),
+    [
+        (parse_count, {"1": 1, "600": 600}, ["0", "-1", "1.5", "", "one"]),
+        (parse_step, {"0": 0}, ["-1", "1e3"]),
+        (parse_seed, {"0": 0, "2147483647": 2147483647}, ["-1", "2147483648"]),
+        (parse_rate, {"1e-3": 1e-3, "5": 5.0}, ["0", "-1", "nan", "inf", "x"]),
+        (parse_penalty, {"0": 0.0}, ["-0.1", "nan", "inf"]),
+        (parse_fraction, {"0": 0.0, "0.99": 0.99}, ["1", "-0.1", "nan"]),
+        (parse_filters, {"5x16": (5, 16)}, ["5", "x", "5x", "0x5", "5x0", "5x5x5", "-1x5", "5×16"]),
+        (Choice(["a", "b"]), {"a": "a"}, ["c", ""]),
+    ],
+)
+def test_types(kind, right, wrong):
+    for text, value in right.items():
+        assert kind(text) == value
+    for text in wrong:
+        with pytest.raises(argparse.ArgumentTypeError, match=f"^'{text}' is n"):
+            kind(text)
+
+
+def test_the_nearest_name_comes_first():
+    with pytest.raises(argparse.ArgumentTypeError, match="'adamm' is none of adam, sgd"):
+        Choice(["sgd", "adam"])("adamm")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (True, "on"),
+        (False, "off"),
+        (0.0, "0"),
+        (0.002, "0.002"),
+        (128, "128"),
+        ((512, 256), "512 256"),
+        (((5, 16), (5, 36)), "5x16 5x36"),
+        ((), "none"),
+        (Path("runs/a"), "runs/a"),
+    ],
+)
+def test_defaults_as_they_would_be_typed(value, text):
+    assert shown(value) == text
+
+
+def test_a_default_is_checked_like_what_is_typed():
+    Flag(parse_fraction, "").check("dropout", 0.5)
+    Flag(parse_fraction, "").check("dropout", None)
+    Flag(bool, "").check("batch_norm", True)
+    with pytest.raises(UsageError, match="dropout in the recipe: '2' is not a number from 0"):
+        Flag(parse_fraction, "").check("dropout", 2)
+
+
+def test_the_parser_needs_neither_tensorflow_nor_numpy():
+    code = "import sys, common.process.arguments; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=REPOSITORY
+    )
+    assert not {"tensorflow", "numpy"} & set(result.stdout.split())

@@ -1,0 +1,102 @@
+"""benchmarks/publish.py: a finished comparison goes into the pages of a small repository."""
+
+import json
+
+from benchmarks import publish
+from common import UserError
+from common.comparison.tables import expectation, markdown_table
+
+import pytest
+
+MODEL = {
+    **{"name": "mnist_mlp.py", "parameters": 5, "multiply_adds": 4, "epochs": 2.0},
+    **{"train_seconds": 3.0, "validation_mean": 0.9, "validation_std": 0.01, "test_mean": 0.91},
+    **{"test_std": 0.01, "test_interval": [0.89, 0.93], "errors_mean": 9, "test_total": 100},
+}
+RESULTS = {
+    **{"command": "python -m common.compare", "machine": "a Z80", "seeds": 2},
+    **{"models": [MODEL, MODEL | {"name": "mnist_mlp.py --dropout 0"}], "differences": []},
+}
+PAGE = "# Title\n\n<!-- results -->\nold\n<!-- end of results -->\n\nThe end.\n"
+SCRIPT = '"""A net.\n\nExpected: old\nnumbers.\n"""\n\nimport sys\n'
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results"
+    folder.mkdir()
+    (folder / "results.json").write_text(json.dumps(RESULTS))
+    (folder / "all_wrong.png").write_bytes(b"a picture")
+    return folder
+
+
+@pytest.fixture
+def repository(tmp_path):
+    root = tmp_path / "repository"
+    (root / "docs").mkdir(parents=True)
+    for page in ("README.md", "docs/fast.md"):
+        (root / page).write_text(PAGE)
+    (root / "mnist_mlp.py").write_text(SCRIPT)
+    return root
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_page_gets_the_table_and_its_numbers(results, repository, capsys):
+    before = contents(repository)
+    publish.publish(results, repository / "docs" / "fast.md", repository)
+    page, numbers = repository / "docs" / "fast.md", repository / "docs" / "results" / "fast.json"
+    assert page.read_text() == PAGE.replace("old\n", markdown_table(RESULTS))
+    assert json.loads(numbers.read_text()) == RESULTS
+    changed = {
+        path for path, content in contents(repository).items() if before.get(path) != content
+    }
+    assert changed == {page, numbers}
+    written = capsys.readouterr().out.split()
+    assert str(page) in written
+    assert str(numbers) in written
+
+
+def test_the_readme_gets_pictures_and_the_scripts_their_accuracies(results, repository, capsys):
+    publish.publish(results, repository / "README.md", repository)
+    assert markdown_table(RESULTS) in (repository / "README.md").read_text()
+    assert json.loads((repository / "docs" / "results" / "README.json").read_text()) == RESULTS
+    assert (repository / "docs" / "pictures" / "all_wrong.png").read_bytes() == b"a picture"
+    script = (repository / "mnist_mlp.py").read_text()
+    assert script == f'"""A net.\n\n{expectation(MODEL, RESULTS)}\n"""\n\nimport sys\n'
+    written = capsys.readouterr().out
+    for name in ("README.md", "README.json", "all_wrong.png", "mnist_mlp.py"):
+        assert name in written
+
+
+def remove(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (lambda r, _: remove(r / "results.json"), "cannot read .*results.json: No such file"),
+        (lambda r, _: (r / "results.json").write_text("{"), "not contain the results of a comp"),
+        (lambda r, _: (r / "results.json").write_text("[]"), "not contain the results of a comp"),
+        (lambda r, _: remove(r / "all_wrong.png"), "contains no pictures"),
+        (lambda _, repo: remove(repo / "README.md"), "cannot read .*README.md"),
+        (lambda _, repo: (repo / "README.md").write_text("# Title\n"), "<!-- results -->"),
+        (lambda _, repo: (repo / "mnist_mlp.py").write_text("import sys\n"), "Expected"),
+    ],
+)
+def test_nothing_is_written_if_something_is_missing(results, repository, spoil, sentence):
+    spoil(results, repository)
+    before = contents(repository)
+    with pytest.raises(UserError, match=sentence):
+        publish.publish(results, repository / "README.md", repository)
+    assert contents(repository) == before
+
+
+def test_the_command_needs_a_folder_and_a_page(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        publish.main(["runs/compare"])
+    assert exit_.value.code == 2
+    assert "PAGE.md" in capsys.readouterr().err
