@@ -16,9 +16,10 @@ import itertools
 import json
 import re
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,7 +79,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options, models = _parse(argv)
     root = require_writable_folder(options.output_dir)
     names = [model.name for model in models]
-    runs = _train_all(models, range(options.seeds), root, options)
+    runs = None
+    with suppress(KeyboardInterrupt):  # between two steps it is an InterruptedRunError already
+        runs = _train_all(models, range(options.seeds), root, options)
+    if runs is None:
+        raise InterruptedRunError(_how_to_continue(options), signal.SIGINT)
     results = {
         "command": options.command,
         "machine": name_machines(run.get("machine") for of_one in runs for run in of_one),
@@ -203,7 +208,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
         try:
             metrics = script.main([*argv, "--resume"])
         except InterruptedRunError as error:
-            error.args = (f"interrupted; continue with: {options.command}",)
+            error.args = (_how_to_continue(options),)
             raise
         except UsageError as error:
             # The kept run has other settings, because the recipe of the script has changed.
@@ -215,6 +220,10 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
         write_json(metrics_file, metrics)
     true, predicted = np.load(folder / "predictions.npy").T
     return metrics | {"true": true, "predicted": predicted}
+
+
+def _how_to_continue(options: argparse.Namespace) -> str:
+    return f"interrupted; continue with: {options.command}"
 
 
 if __name__ == "__main__":

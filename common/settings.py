@@ -35,7 +35,7 @@ from common.process.arguments import (
 
 LOSSES = ("cross-entropy", "squared-error")
 OWN_RATES = ", ".join(f"{name} {one.learning_rate:g}" for name, one in OPTIMIZERS.items())
-# The scripts that have a special flag, and what a flag needs to mean something.
+# Which scripts have a special flag, and which value of another flag a flag needs.
 MLP, CNN = {"scripts": "mnist_mlp.py"}, {"scripts": "mnist_cnn.py"}
 MLP_CNN = {"scripts": "mnist_mlp.py and mnist_cnn.py"}
 TWO_CONV = {"only_with": ("network", ("two-conv",)), **CNN}

@@ -7,9 +7,14 @@ numbers, and everything that is the same for all rows, such as the weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from common.layers import BatchMoments
+from common.parallel.rows import Plan
 
 import tensorflow.compat.v1 as tf
+
+Moments = tuple[tf.Tensor, tf.Tensor]  # mean and variance
 
 DRAW = {
     "StatelessRandomNormalV2": tf.raw_ops.StatelessRandomNormalV2,
@@ -33,6 +38,44 @@ def draw_again(op: tf.Operation, num_rows: tf.Tensor, seed: Sequence[tf.Tensor])
     shape = tf.stack([num_rows, *op.outputs[0].shape.as_list()[1:]])
     dtype = op.outputs[0].dtype
     return DRAW[op.type](shape=shape, key=key, counter=counter, alg=algorithm, dtype=dtype)
+
+
+def copy_parts(
+    plan: Plan,
+    parts: Sequence[dict[str, tf.Tensor]],
+    copy: Callable[[int, Sequence[tf.Operation]], None],
+    combine: Callable[[BatchMoments, list[Moments]], list[Moments]],
+) -> None:
+    """Copy what the plan lists, once for each part of the mini-batch.
+
+    Args:
+        plan: what to copy.
+        parts: for each part its tensors by the names of the originals, to begin with the rows of
+            placeholders and random numbers; the copies are added.
+        copy: adds copies of some operations to the part of this number.
+        combine: (moments, those of each part by itself) → the moments that each part uses.
+    """
+    waiting = list(plan.moments)
+    pending: list[tf.Operation] = []
+
+    def flush() -> None:
+        for number in range(len(parts)):
+            copy(number, pending)
+        pending.clear()
+
+    for op in plan.operations:
+        while waiting and _uses(op, waiting[0]):
+            flush()
+            moments = waiting.pop(0)
+            own = [tf.nn.moments(part[moments.layer.name], moments.axes) for part in parts]
+            for part, (mean, variance) in zip(parts, combine(moments, own), strict=True):
+                part[moments.mean.name], part[moments.variance.name] = mean, variance
+        pending.append(op)
+    flush()
+
+
+def _uses(op: tf.Operation, moments: BatchMoments) -> bool:
+    return any(tensor.name in (moments.mean.name, moments.variance.name) for tensor in op.inputs)
 
 
 def copy_operations(

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from common.parallel.halves import DividedStep
+from common.parallel.halves import FasterStep
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -26,7 +26,7 @@ class PreparedCall(NamedTuple):
     shapes: list[set[tuple[int, ...]]]  # of values that were fed before, and may be fed
     places: list[int | None]  # for each fetch, which result it is; None for an operation
     nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
-    rows: list[int]  # of a divided step: which of the feeds must have equally many rows
+    rows: list[int]  # of a faster step: which of the feeds must have equally many rows
 
 
 class FastSession(tf.Session):
@@ -39,8 +39,8 @@ class FastSession(tf.Session):
 
     Args:
         target, graph, config: those of `tf.Session`.
-        divided: a step that is run where the step whose place it takes is asked for, alone or with
-            its loss. With other fetches the original step runs, which computes them as well.
+        faster: a step that is run where the step whose place it takes is fetched, alone or with its
+            loss. With other fetches the original step runs, which computes them as well.
 
     Attributes:
         step_description: how the training step is computed, as a sentence.
@@ -54,14 +54,14 @@ class FastSession(tf.Session):
         target: str,
         graph: tf.Graph,
         config: tf.ConfigProto,
-        divided: DividedStep | None = None,
+        faster: FasterStep | None = None,
     ) -> None:
         super().__init__(target, graph, config)
         self.step_description = ""
         self.translate_error: Callable[[tf.errors.OpError], Exception] = lambda error: error
         self.at_close: list[Callable[[], None]] = []
         self.state: Any = None
-        self._divided = divided
+        self._faster = faster
         self._calls: dict[tuple, PreparedCall | None] = {}
         self._lock = threading.Lock()
         self._is_open = True
@@ -120,18 +120,19 @@ class FastSession(tf.Session):
         with self._lock:  # two threads of an evaluation begin with the same call
             if key in self._calls:
                 return self._calls[key]
-            divided = self._divided_for(wanted, feeds)
-            nodes_to_run = divided or wanted
+            faster = self._faster_nodes(wanted, feeds)
+            nodes_to_run = faster or wanted
             options = config_pb2.CallableOptions()
             options.feed.extend(tensor.name for tensor in feeds)
             tensors = [node for node in nodes_to_run if isinstance(node, tf.Tensor)]
             options.fetch.extend(tensor.name for tensor in tensors)
             options.target.extend(n.name for n in nodes_to_run if isinstance(n, tf.Operation))
             # Run the operations in this thread: to pass each of them to another one takes longer
-            # than the operation. A divided step needs a second thread.
-            options.run_options.inter_op_thread_pool = 0 if divided else -1
+            # than the operation. A step in two halves needs a second thread.
+            in_halves = faster is not None and self._faster.num_parts > 1
+            options.run_options.inter_op_thread_pool = 0 if in_halves else -1
             place = iter(range(len(tensors)))
-            names = {t.name for t in self._divided.placeholders} if divided else set()
+            names = {t.name for t in self._faster.placeholders} if faster else set()
             self._calls[key] = PreparedCall(
                 make_callable(options),
                 list(feeds),
@@ -143,20 +144,21 @@ class FastSession(tf.Session):
             )
             return self._calls[key]
 
-    def _divided_for(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> tuple | None:
-        """Return what to run in place of `wanted` where the divided step can take its place."""
-        if self._divided is None:
+    def _faster_nodes(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> tuple | None:
+        """Return what to run in place of `wanted` where the faster step can take its place."""
+        if self._faster is None:
             return None
-        original = self._divided.original
+        original = self._faster.original
+        swapped = {
+            id(original.operation): self._faster.operation,
+            id(original.loss): self._faster.loss,
+        }
         if not any(node is original.operation for node in wanted):
             return None
-        if not all(node is original.operation or node is original.loss for node in wanted):
+        if not all(id(node) in swapped for node in wanted):
             return None
-        for tensor in feeds:
-            if tensor.op.type not in PLACEHOLDERS and tensor.name in self._divided.copied:
-                return None
-        swapped = {id(original.operation): self._divided.operation}
-        swapped[id(original.loss)] = self._divided.loss
+        if any(t.name in self._faster.copied and t.op.type not in PLACEHOLDERS for t in feeds):
+            return None
         return tuple(swapped[id(node)] for node in wanted)
 
     def close(self) -> None:

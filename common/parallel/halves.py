@@ -7,6 +7,9 @@ normalisation, whose mean and variance are those of the whole mini-batch.
 
 The mean of the halves' losses, weighted by their sizes, is the loss, and its gradients are the
 gradients. The step that the script has built stays in the graph as it is; this is a second one.
+
+A step that is too short for two halves can be recomputed in one part, with products of tall weights
+in a form that TensorFlow computes faster.
 """
 
 from __future__ import annotations
@@ -16,16 +19,23 @@ from typing import NamedTuple
 
 from common.layers import BatchMoments, layers_of
 from common.objective import TrainingStep
-from common.parallel.copies import copy_operations, draw_again, rows_of_part
+from common.parallel.copies import (
+    Moments,
+    copy_operations,
+    copy_parts,
+    draw_again,
+    rows_of_part,
+)
 from common.parallel.rows import SAME, NotDivisibleError, Plan, examine
 from common.process.machine import num_cores
 
 import tensorflow.compat.v1 as tf
 
-NUM_PARTS = 2
+NUM_HALVES = 2
 # The cores have to wait for each other at the end, which must not take longer than what they gain:
 # a step of so many multiplications takes about a millisecond.
 WORTH_DIVIDING = 10_000_000
+TALL = 50  # times as many rows as columns
 UPDATES = {
     "AssignAddVariableOp": tf.raw_ops.AssignAddVariableOp,
     "AssignSubVariableOp": tf.raw_ops.AssignSubVariableOp,
@@ -33,14 +43,15 @@ UPDATES = {
 }
 
 
-class DividedStep(NamedTuple):
-    """A training step in halves, which takes the place of another one."""
+class FasterStep(NamedTuple):
+    """A training step that takes the place of another one, which it equals."""
 
     original: TrainingStep
     operation: tf.Operation
     loss: tf.Tensor
-    placeholders: list[tf.Tensor]  # those that are divided; each must be fed as many rows
-    copied: set[str]  # names of the tensors of which each half has its own; they cannot be fed
+    placeholders: list[tf.Tensor]  # those with rows; each must be fed as many
+    copied: set[str]  # names of the tensors of which it has its own copies; they cannot be fed
+    num_parts: int
 
 
 def require_gain(step: TrainingStep, batch_size: int) -> None:
@@ -50,9 +61,8 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
         NotDivisibleError: they are not, or it was never measured.
     """
     cores = num_cores()
-    if cores != NUM_PARTS:
-        plural = "" if cores == 1 else "s"
-        raise NotDivisibleError(f"this process has {cores} core{plural}, not two")
+    if cores != NUM_HALVES:
+        raise NotDivisibleError(f"this process has {cores} core{'s' * (cores != 1)}, not two")
     if tf.config.list_physical_devices("GPU"):
         raise NotDivisibleError("a GPU divides the work by itself")
     trained = {variable.ref() for variable in step.variables}
@@ -61,11 +71,15 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
         raise NotDivisibleError("it is too short to gain from a division")
 
 
-def divide(step: TrainingStep) -> DividedStep:
-    """Add a training step in halves to the graph of `step`, which must not run both.
+def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
+    """Add a training step in one or two parts of the mini-batch to the graph of `step`.
+
+    Args:
+        step: what `minimize` has noted.
+        num_parts: 2 for halves; 1 only where there is a faster form of a product.
 
     Raises:
-        NotDivisibleError: it is not certain that it would do the same.
+        NotDivisibleError: it is not certain that it would do the same, or it would not be faster.
     """
     if set(step.options) - {"gate_gradients"}:
         raise NotDivisibleError(f"minimize() got the option {min(step.options)}")
@@ -76,78 +90,88 @@ def divide(step: TrainingStep) -> DividedStep:
     plan = examine(step.loss, [op.inputs[1] for op in updates])
     if not plan.placeholders:
         raise NotDivisibleError("the loss depends on no placeholder with a row for each example")
+    if num_parts == 1 and not any(map(_is_tall_product, plan.operations)):
+        raise NotDivisibleError("nothing in it has a faster form")
     with step.loss.graph.as_default(), tf.name_scope("train"):
-        halves, fractions = _copies(plan)
-        parts = [
-            tf.cast(fraction, step.loss.dtype) * half[step.loss.name]
-            for fraction, half in zip(fractions, halves, strict=True)
-        ]
-        loss = tf.add_n(parts)
+        parts, fractions = _copies(plan, num_parts)
+        losses = [part[step.loss.name] for part in parts]
+        loss = _weighted_sum(losses, fractions)
         gradients = tf.gradients(loss, step.variables)
-        _largest_first(gradients, step.variables)
-        new_updates = [_new_update(op, plan, halves[0]) for op in updates]
+        if num_parts > 1:
+            _largest_first(gradients, step.variables)
+        new_updates = [_new_update(op, plan, parts[0]) for op in updates]
         operation = step.apply(loss, gradients, new_updates)
-    return DividedStep(step, operation, loss, plan.placeholders, set(halves[0]))
+    return FasterStep(step, operation, loss, plan.placeholders, set(parts[0]), num_parts)
 
 
-def _copies(plan: Plan) -> tuple[list[dict[str, tf.Tensor]], list[tf.Tensor]]:
-    """Copy what the plan lists, once for each half.
+def _copies(plan: Plan, num_parts: int) -> tuple[list[dict[str, tf.Tensor]], list[tf.Tensor]]:
+    """Copy what the plan lists, once for each part.
 
     Returns:
-        for each half its own tensors by the names of the originals, and its fraction of the rows.
+        for each part its own tensors by the names of the originals, and its fraction of the rows.
     """
     num_rows = tf.shape(plan.placeholders[0])[0]
     noise = {op.outputs[0].name: draw_again(op, num_rows, op.inputs[1:]) for op in plan.noise}
     rows = {tensor.name: tensor for tensor in plan.placeholders} | noise
-    halves, fractions = [], []
-    for number in range(NUM_PARTS):
-        which, fraction = rows_of_part(num_rows, number, NUM_PARTS)
-        halves.append({name: tensor[which] for name, tensor in rows.items()})
-        fractions.append(fraction)
-    # Up to a batch normalisation each half by itself, then its moments over both, and so on.
-    waiting = list(plan.moments)
-    pending: list[tf.Operation] = []
-    for op in plan.operations:
-        while any(_uses(op, moments, halves[0]) for moments in waiting):
-            _copy(pending, plan, halves)
-            _synchronise(waiting.pop(0), halves, fractions)
-            pending = []
-        pending.append(op)
-    _copy(pending, plan, halves)
-    return halves, fractions
+    parts, fractions = [rows], [tf.constant(1.0)]
+    if num_parts > 1:
+        which, fractions = zip(
+            *(rows_of_part(num_rows, number, num_parts) for number in range(num_parts)), strict=True
+        )
+        parts = [{name: tensor[one] for name, tensor in rows.items()} for one in which]
 
-
-def _uses(op: tf.Operation, moments: BatchMoments, half: dict[str, tf.Tensor]) -> bool:
-    names = {moments.mean.name, moments.variance.name}
-    return any(tensor.name in names for tensor in op.inputs) and moments.mean.name not in half
-
-
-def _copy(operations: list[tf.Operation], plan: Plan, halves: list[dict[str, tf.Tensor]]) -> None:
-    for number, half in enumerate(halves):
+    def copy(number: int, operations: Sequence[tf.Operation]) -> None:
+        part = parts[number]
         same = {t.name: t for op in operations for t in op.inputs if plan.kinds[t.name] is SAME}
-        half |= copy_operations(operations, same | half, f"half{number + 1}")
+        pending: list[tf.Operation] = []
+        for op in operations:
+            if op not in plan.unchanging and not _is_tall_product(op):
+                pending.append(op)
+                continue
+            part |= copy_operations(pending, same | part, f"half{number + 1}")
+            pending = []
+            first, second = ((same | part)[tensor.name] for tensor in op.inputs)
+            # An einsum is the same sum, but TensorFlow computes it in another order, and its
+            # gradient with rows and columns exchanged. Tall and narrow weights, such as the
+            # 784 × 10 of softmax regression, would leave most of a vector register empty.
+            unchanging = op in plan.unchanging
+            result = first if unchanging else tf.einsum("ni,io->no", first, second)
+            part[op.outputs[0].name] = result
+        part |= copy_operations(pending, same | part, f"half{number + 1}")
+
+    def combine(moments: BatchMoments, own: list[Moments]) -> list[Moments]:
+        if len(own) == 1:
+            return own
+        mean = _weighted_sum([mean for mean, _ in own], fractions)
+        # The variance is that within the halves plus that between them.
+        spreads = [variance + tf.square(m - mean) for m, variance in own]
+        return [(mean, _weighted_sum(spreads, fractions))] * len(own)
+
+    copy_parts(plan, parts, copy, combine)
+    return parts, list(fractions)
 
 
-def _synchronise(
-    moments: BatchMoments, halves: list[dict[str, tf.Tensor]], fractions: list[tf.Tensor]
-) -> None:
-    """Compute mean and variance of a layer over all halves, and pass them to each half."""
-    own = [tf.nn.moments(half[moments.layer.name], moments.axes) for half in halves]
-    mean = tf.add_n([f * mean for f, (mean, _) in zip(fractions, own, strict=True)])
-    # The variance is that within the halves plus that between them.
-    variance = tf.add_n(
-        [f * (v + tf.square(m - mean)) for f, (m, v) in zip(fractions, own, strict=True)]
-    )
-    for half in halves:
-        half[moments.mean.name], half[moments.variance.name] = mean, variance
+def _weighted_sum(tensors: Sequence[tf.Tensor], fractions: Sequence[tf.Tensor]) -> tf.Tensor:
+    if len(tensors) == 1:
+        return tensors[0]
+    pairs = zip(fractions, tensors, strict=True)
+    return tf.add_n([tf.cast(fraction, tensor.dtype) * tensor for fraction, tensor in pairs])
 
 
-def _new_update(op: tf.Operation, plan: Plan, half: dict[str, tf.Tensor]) -> tf.Operation:
+def _is_tall_product(op: tf.Operation) -> bool:
+    """Say whether an operation multiplies by weights with far more rows than columns."""
+    if op.type != "MatMul" or op.get_attr("transpose_a") or op.get_attr("transpose_b"):
+        return False
+    rows, columns = op.inputs[1].shape.as_list() if op.inputs[1].shape.ndims else (None, None)
+    return None not in (rows, columns) and rows > TALL * columns
+
+
+def _new_update(op: tf.Operation, plan: Plan, part: dict[str, tf.Tensor]) -> tf.Operation:
     """Return an update with the synchronised moments; where it uses none, the update itself."""
     handle, value = op.inputs
     if plan.kinds[value.name] is SAME:
         return op
-    return UPDATES[op.type](resource=handle, value=half[value.name])
+    return UPDATES[op.type](resource=handle, value=part[value.name])
 
 
 def _largest_first(gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variable]) -> None:
@@ -159,20 +183,21 @@ def _largest_first(gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variab
     """
     sizes = [variable.shape.num_elements() for variable in variables]
     place = sizes.index(max(sizes))
-    largest = _parts(gradients[place])
+    largest = _halves_of(gradients[place])
     for gradient, variable in zip(gradients[place + 1 :], variables[place + 1 :], strict=True):
-        parts = _parts(gradient)
-        if variable.shape.ndims > 1 and len(largest) == len(parts) == NUM_PARTS:
+        halves = _halves_of(gradient)
+        if variable.shape.ndims > 1 and len(largest) == len(halves) == NUM_HALVES:
             # If both waited for their own half only, they would come before the sum.
-            _run_after(parts[0], largest[0])
-            _run_after(parts[1], gradients[place].op)
+            _run_after(halves[0], largest[0])
+            _run_after(halves[1], gradients[place].op)
 
 
-def _parts(gradient: tf.Tensor) -> list[tf.Operation]:
+def _halves_of(gradient: tf.Tensor) -> list[tf.Operation]:
     """Return the operations that compute the halves of a gradient, as far as they can be told."""
+    inputs = gradient.op.inputs if isinstance(gradient, tf.Tensor) else ()
     found = (
-        next((t.op for t in gradient.op.inputs if f"/half{number + 1}/" in t.name), None)
-        for number in range(NUM_PARTS)
+        next((t.op for t in inputs if f"/half{number + 1}/" in t.name), None)
+        for number in range(NUM_HALVES)
     )
     return [op for op in found if op is not None]
 

@@ -8,12 +8,14 @@ from argparse import Namespace
 from common.networks import Net
 from common.objective import STEPS
 from common.parallel.fast_session import FastSession
-from common.parallel.halves import DividedStep, divide, require_gain
+from common.parallel.halves import FasterStep, recompute, require_gain
 from common.parallel.rows import NotDivisibleError
 from common.process.machine import has_bfloat16, num_cores
 
 import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
+
+STEP = "Training step:"
 
 
 def open_session(net: Net, settings: Namespace) -> FastSession:
@@ -37,8 +39,8 @@ def open_session(net: Net, settings: Namespace) -> FastSession:
         session = open_cluster_session(net, settings, config)
         if session:
             return session
-    divided, description = _divided_step(net, settings)
-    session = FastSession("", net.graph, config, divided)
+    faster, description = _faster_step(net, settings)
+    session = FastSession("", net.graph, config, faster)
     session.step_description = description
     return session
 
@@ -60,16 +62,21 @@ def new_config(settings: Namespace) -> tf.ConfigProto:
     return config
 
 
-def _divided_step(net: Net, settings: Namespace) -> tuple[DividedStep | None, str]:
-    """Return the training step in halves, if it can be had, and a sentence about it."""
+def _faster_step(net: Net, settings: Namespace) -> tuple[FasterStep | None, str]:
+    """Return a faster training step, if there is one, and a sentence about the step."""
+    if not settings.divide_steps:
+        return None, f"{STEP} in one piece, as --no-divide-steps asks for"
+    noted = [one for one in net.graph.get_collection(STEPS) if one.operation is net.train_step]
     try:
-        if not settings.divide_steps:
-            raise NotDivisibleError("--no-divide-steps says so")
-        steps = net.graph.get_collection(STEPS)
-        step = next((one for one in steps if one.operation is net.train_step), None)
-        if step is None:
-            raise NotDivisibleError("it is not what minimize() of new_optimizer() has returned")
-        require_gain(step, settings.batch_size)
-        return divide(step), "Training step: in two halves of the mini-batch, one on each core"
+        if not noted:
+            raise NotDivisibleError("it is not what minimize() of new_optimizer() returned")
+        if not hasattr(tf.Session, "_make_callable_from_options"):
+            raise NotDivisibleError("this TensorFlow cannot prepare a call")
+        require_gain(noted[0], settings.batch_size)
+        return recompute(noted[0], 2), f"{STEP} in two halves of the mini-batch, one on each core"
     except NotDivisibleError as reason:
-        return None, f"Training step: in one piece, since {reason}"
+        sentence = f"{STEP} in one piece, since {reason}"
+    try:
+        return recompute(noted[0], 1), f"{sentence}; its product x · W is computed as an einsum"
+    except (NotDivisibleError, IndexError):
+        return None, sentence

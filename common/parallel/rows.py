@@ -54,6 +54,8 @@ class Plan(NamedTuple):
     noise: list[tf.Operation]  # operations that draw random numbers for each row
     moments: list[BatchMoments]  # those of batch normalisation, in the order of the layers
     operations: list[tf.Operation]  # what each part of the mini-batch needs its own copy of
+    shared: list[tf.Operation]  # what is the same for all parts, without placeholders and variables
+    unchanging: set[tf.Operation]  # reshapes that change nothing
     kinds: dict[str, Kind]  # tensor name → kind
 
 
@@ -88,7 +90,7 @@ class _Examination:
 
     def __init__(self, graph: tf.Graph) -> None:
         self.graph = graph
-        self.plan = Plan([], [], [], [], {})
+        self.plan = Plan([], [], [], [], [], set(), {})
         self.row_shapes: dict[str, list[int]] = {}
         self.noted = {
             t.name: m for m in graph.get_collection(MOMENTS) for t in (m.mean, m.variance)
@@ -129,8 +131,9 @@ class _Examination:
             dims = tensor.shape.as_list() if tensor.shape.ndims else [0]
             if kind is ROWS and dims[0] is None and None not in dims[1:]:
                 self.row_shapes.setdefault(tensor.name, dims[1:])
-        if kind is not SAME and op.type != "Placeholder" and op not in plan.noise:
-            plan.operations.append(op)
+        if op.type in READS or op.type.startswith("Placeholder") or op in plan.noise:
+            return
+        (plan.shared if kind is SAME else plan.operations).append(op)
 
     def _kind(self, op: tf.Operation) -> Kind:
         where = f"{op.type} ({op.name})"
@@ -178,6 +181,8 @@ class _Examination:
             if after is None or self.plan.kinds[op.inputs[1].name] not in (SAME, COUNT):
                 return None
             self.row_shapes[op.outputs[0].name] = after
+            if after == before:
+                self.plan.unchanging.add(op)
             return ROWS
         if COUNT in kinds:
             return self._kind_from_count(op)

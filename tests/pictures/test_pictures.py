@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from benchmarks import preparation
+from benchmarks import renderings
 from common.data import load_data
 from common.pictures.fitting import fit
 from common.pictures.preparation import prepare
@@ -24,8 +24,8 @@ def digits():
 def large(digit):
     """A digit as a drawing: an RGB picture of 420 × 420 pixels, black on white."""
     random = np.random.default_rng(0)
-    ink = np.pad(preparation.enlarge(digit), 70)
-    return Image.fromarray(np.rint(255 * preparation.black_on_white(ink, random)).astype(np.uint8))
+    ink = np.pad(renderings.enlarge(digit), 70)
+    return Image.fromarray(np.rint(255 * renderings.black_on_white(ink, random)).astype(np.uint8))
 
 
 def difference(one, other):
@@ -151,7 +151,7 @@ def test_colours_do_not_matter_even_where_they_are_equally_bright(
     assert difference(prepare(tmp_path / "a.png").images[0], expected) < 4
 
 
-@pytest.mark.parametrize("light", [preparation.uneven, preparation.shadow, preparation.noise])
+@pytest.mark.parametrize("light", [renderings.uneven, renderings.shadow, renderings.noise])
 def test_light_and_noise_are_taken_out(light, digits, expected, tmp_path):
     dirty = light(np.asarray(large(digits[1])) / 255, np.random.default_rng(3)).clip(0, 1)
     Image.fromarray(np.rint(dirty * 255).astype(np.uint8)).save(tmp_path / "a.png")
