@@ -59,27 +59,18 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
 
 
 def build_graph(settings: Namespace, data: DataSets) -> Net:
-    """Build the static graph. It describes the computation; a Session will run it.
+    """Build the static graph; return it with its nodes that are fed or fetched.
 
-    Args:
-        settings: the run's settings, from `read_settings`.
-        data: gives the number of pixels, classes and training examples.
-
-    Returns:
-        the graph, and its nodes that are fed or fetched.
+    Nothing is computed here: a graph describes a computation, and a Session runs it.
     """
-    num_pixels = data.num_pixels  # 784 = 28 × 28
-    num_classes = data.num_classes  # 10 digits
+    num_pixels, num_classes = data.num_pixels, data.num_classes  # 784 = 28 × 28, 10 digits
     num_steps = num_training_steps(settings, len(data.train))
-
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(settings.seed)
-
         # Placeholders: each step feeds a mini-batch into them. None is the size of the mini-batch.
         x = tf.placeholder(tf.uint8, [None, num_pixels], name="x")
         y_true = tf.placeholder(tf.int32, [None], name="y_true")
         is_training = tf.placeholder_with_default(False, [], name="is_training")
-
         # Pixels are fed as bytes, a quarter of the size of floats, and become 0.0 to 1.0 here.
         images = tf.cast(x, tf.float32) / 255  # [n, 784]
         images = augment(images, data.image_shape, settings, is_training, num_steps)  # --augment
@@ -102,13 +93,10 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
         loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2
-
         optimizer = new_optimizer(settings, num_steps)  # Adam with a one-cycle learning rate
         train_step = optimizer.minimize(loss)
-
         y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10], probabilities
         y_pred_cls = tf.argmax(logits, axis=1, name="y_pred_cls")  # [n]
-
     return Net(graph, x, y_true, loss, train_step, y_pred, y_pred_cls, is_training)
 
 

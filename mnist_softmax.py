@@ -1,8 +1,7 @@
 """Softmax regression: the simplest network that reads handwritten digits.
 
-Each of the ten digits has one weight for each pixel: positive where ink makes the digit more
-likely, negative where it makes it less likely. An image's score for a digit, its logit, is the sum
-of its pixels times their weights; softmax turns the ten logits into probabilities.
+Each of the ten digits has one weight for each pixel. An image's score for a digit, its logit, is
+the sum of its pixels times their weights; softmax turns the ten logits into probabilities.
 
     images   [n, 784] uint8       28 × 28 pixels in a row, 0 to 255
        │  ÷ 255
@@ -49,26 +48,17 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
 
 
 def build_graph(settings: Namespace, data: DataSets) -> Net:
-    """Build the static graph. It describes the computation; a Session will run it.
+    """Build the static graph; return it with its nodes that are fed or fetched.
 
-    Args:
-        settings: the run's settings, from `read_settings`.
-        data: gives the number of pixels, classes and training examples.
-
-    Returns:
-        the graph, and its nodes that are fed or fetched.
+    Nothing is computed here: a graph describes a computation, and a Session runs it.
     """
-    num_pixels = data.num_pixels  # 784 = 28 × 28
-    num_classes = data.num_classes  # 10 digits
+    num_pixels, num_classes = data.num_pixels, data.num_classes  # 784 = 28 × 28, 10 digits
     num_steps = num_training_steps(settings, len(data.train))
-
     with tf.Graph().as_default() as graph:
         tf.set_random_seed(settings.seed)
-
         # Placeholders: each step feeds a mini-batch into them. None is the size of the mini-batch.
         x = tf.placeholder(tf.uint8, [None, num_pixels], name="x")
         y_true = tf.placeholder(tf.int32, [None], name="y_true")
-
         # Pixels are fed as bytes, a quarter of the size of floats, and become 0.0 to 1.0 here.
         images = tf.cast(x, tf.float32) / 255  # [n, 784]
 
@@ -81,13 +71,10 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
         loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2
-
         optimizer = new_optimizer(settings, num_steps)  # Adam with a one-cycle learning rate
         train_step = optimizer.minimize(loss)
-
         y_pred = tf.nn.softmax(logits, name="y_pred")  # [n, 10], probabilities
         y_pred_cls = tf.argmax(logits, axis=1, name="y_pred_cls")  # [n]
-
     return Net(graph, x, y_true, loss, train_step, y_pred, y_pred_cls)
 
 

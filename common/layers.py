@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-# Collections of a graph: see Layer, new_seed, BatchMoments and dropout.
-LAYERS, SEEDS, MOMENTS, DROPOUTS = "layers", "seeds", "moments", "dropouts"
+# Collections of a graph: see Layer, new_seed and BatchMoments.
+LAYERS, SEEDS, MOMENTS = "layers", "seeds", "moments"
 # The first number of a step's pair of seeds. Seeds of runs are below 2³¹.
 STEP_SEEDS, MAX_RANDOM_OPERATIONS = 2**52, 2**20
 
@@ -290,11 +290,9 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     """
     if rate == 0:
         return layer
-    dropped = tf.nn.experimental.stateless_dropout(
+    return tf.nn.experimental.stateless_dropout(
         layer, rate=rate * tf.cast(is_training, tf.float32), seed=seed_of_step(new_seed())
     )
-    tf.add_to_collection(DROPOUTS, (layer, dropped))
-    return dropped
 
 
 def describe(graph: tf.Graph) -> str:

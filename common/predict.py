@@ -1,143 +1,50 @@
-"""Your own digit → what the trained nets say.
+"""Pictures of digits → what the trained nets read.
 
     python -m common.predict my_digit.png --model runs/mnist_cnn
 
-reads each picture, prepares it as MNIST's images were prepared, prints what the nets see of it, and
-the three most probable classes by each model. A model is what a training has left in its output
-directory (train one with: python mnist_cnn.py), or a SavedModel with the same signature: `images`,
-uint8 [n, height · width] → `probabilities`, float32 [n, classes]. Each picture that cannot be read
-gets a sentence, and the exit status is then 1.
+reads each picture, prepares it as MNIST's images were prepared, and prints the result with the
+three most probable classes of each model. A model is the output directory of a run (train one with:
+python mnist_cnn.py), or a SavedModel with the same signature: `images`, uint8
+[n, height · width] → `probabilities`, float32 [n, classes]. For each picture that cannot be read a
+sentence says why, and the exit status is then 1.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import UserError
-from common.evaluation import BATCH_SIZE
-from common.pictures.preparation import Prepared, prepare
-from common.pictures.reading import list_pictures
-from common.plots import plot_preparation
+from common.process.arguments import new_parser
 from common.run.files import require_writable_folder
-from common.run.report import CLASSES_FILE
-from common.settings import new_parser
 
 import numpy as np
-import tensorflow.compat.v1 as tf
-from tqdm import tqdm
+
+if TYPE_CHECKING:  # TensorFlow, SciPy and Pillow are imported when the command line is right
+    from common.pictures.preparation import Prepared
+    from common.run.model import Model
 
 COMMAND = "python -m common.predict"
 USUAL_MODELS = [Path("runs") / name for name in ("mnist_softmax", "mnist_mlp", "mnist_cnn")]
 SHADES = " ░▒▓█"
 PLAIN_SHADES = " .:*#"  # for terminals that know only ASCII
-MAX_COLUMNS = 56  # of a picture made of letters
-
-
-class Model:
-    """A trained net, loaded from disk.
-
-    Args:
-        path: an output directory with `saved_model/` in it, or a SavedModel itself.
-
-    Raises:
-        UserError: there is no SavedModel, or not one of this signature.
-    """
-
-    def __init__(self, path: Path | str) -> None:
-        self.path = Path(path)
-        self.name = self.path.resolve().name
-        inner = self.path / "saved_model"
-        folder = inner if inner.is_dir() else self.path
-        if not (folder / "saved_model.pb").is_file():
-            raise UserError(
-                f"no trained model in {self.path}: it has no saved_model/saved_model.pb. Train one "
-                "first, for example with python mnist_cnn.py, or name another with --model."
-            )
-        self._session = tf.Session(graph=tf.Graph())
-        try:
-            with self._session.graph.as_default():
-                loaded = tf.saved_model.load(self._session, ["serve"], str(folder))
-            signature = loaded.signature_def["serving_default"]
-            self._images = signature.inputs["images"].name
-            self._probabilities = signature.outputs["probabilities"].name
-            num_pixels = self._session.graph.get_tensor_by_name(self._images).shape.as_list()[1]
-            num_classes = self._session.graph.get_tensor_by_name(self._probabilities).shape[1]
-        except Exception as error:  # TensorFlow raises many kinds for a damaged file
-            raise UserError(
-                f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
-                "Train again, or name another with --model."
-            ) from error
-        self.image_shape, self.class_names = _classes(folder, num_pixels, int(num_classes))
-
-    def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels]."""
-        rows = images.reshape(len(images), -1)
-        batches = [
-            self._session.run(self._probabilities, {self._images: rows[start : start + BATCH_SIZE]})
-            for start in range(0, len(rows), BATCH_SIZE)
-        ]
-        return np.concatenate(batches or [np.empty((0, len(self.class_names)), np.float32)])
-
-
-def load_models(paths: Sequence[Path]) -> list[Model]:
-    """Load models and give each its own name, for tables.
-
-    Raises:
-        UserError: one cannot be loaded, or they want images of different sizes.
-    """
-    models = [Model(path) for path in paths]
-    for model in models[1:]:
-        if model.image_shape != models[0].image_shape:
-            raise UserError(
-                f"{model.path} wants images of {_by(model.image_shape)} pixels and "
-                f"{models[0].path} of {_by(models[0].image_shape)}; ask them one at a time."
-            )
-    if len({model.name for model in models}) < len(models):
-        for model in models:
-            model.name = str(model.path)
-    return models
-
-
-def _classes(
-    folder: Path, num_pixels: int, num_classes: int
-) -> tuple[tuple[int, int], tuple[str, ...]]:
-    """Read what the run noted about its data; without a note, guess a square image of numbers.
-
-    Raises:
-        UserError: the note does not fit the net, or there is none and the image is not square.
-    """
-    path = folder / CLASSES_FILE
-    try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        height, width = map(int, note["image_shape"])
-        names = tuple(map(str, note["class_names"]))
-    except FileNotFoundError:
-        height = width = math.isqrt(num_pixels)
-        names = tuple(map(str, range(num_classes)))
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is damaged: {_first_line(error)}. Train again.") from None
-    if height * width != num_pixels or len(names) != num_classes:
-        raise UserError(
-            f"{path} does not say how the {num_pixels:,} pixels of this model make an image and "
-            f"what its {num_classes} classes are called. Train again to have it written."
-        )
-    return (height, width), names
+MAX_COLUMNS = 56  # of a picture made of characters
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Prepare all pictures, ask all models, print what they say and return it as --json has it.
+    """Prepare all pictures, classify them with all models, print and return the answers.
 
     Raises:
         UserError: a model cannot be loaded, or, after the others were read, a picture.
         SystemExit: a usage error (status 2).
     """
     options = _parse(argv)
+    from common.run.model import load_models
+
     models = load_models(options.model)
     folder = require_writable_folder(options.output_dir) if options.explain else None
     prepared, problems = _prepare_all(_files(options.picture), models[0].image_shape, options)
@@ -200,7 +107,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--segment",
         action="store_true",
-        help="read all digits of a picture, from left to right; those that touch are taken for one",
+        help="read all digits of a picture, from left to right; digits that touch count as one",
     )
     parser.add_argument(
         "--prepare-always",
@@ -214,7 +121,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="draw what was made of each picture, step by step, into a PNG file",
+        help="draw how each picture was prepared, step by step, into a PNG file",
     )
     parser.add_argument(
         "--output-dir",
@@ -232,6 +139,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _files(paths: Sequence[Path]) -> list[Path]:
     """Replace folders by the pictures in them; drop repetitions."""
+    from common.pictures.reading import list_pictures
+
     files = [file for path in paths for file in (list_pictures(path) if path.is_dir() else [path])]
     return list(dict.fromkeys(files))
 
@@ -239,7 +148,11 @@ def _files(paths: Sequence[Path]) -> list[Path]:
 def _prepare_all(
     files: Sequence[Path], image_shape: tuple[int, int], options: argparse.Namespace
 ) -> tuple[dict[Path, Prepared | None], dict[Path, str]]:
-    """Prepare each file; where one cannot be, keep the sentence that says why."""
+    """Prepare each file; where that is impossible, keep the sentence that says why."""
+    from common.pictures.preparation import prepare
+
+    from tqdm import tqdm
+
     prepared: dict[Path, Prepared | None] = {}
     problems: dict[Path, str] = {}
     for path in tqdm(files, desc="Pictures", disable=None, leave=False):
@@ -262,12 +175,12 @@ def _digit_row(
         "box": list(one.boxes[k]) if one.boxes else None,
         "models": {
             model.name: {
-                "class": model.class_names[int(shares.argmax())],
+                "class": model.class_names[int(fractions.argmax())],
                 "probabilities": dict(
-                    zip(model.class_names, map(float, shares.round(6)), strict=True)
+                    zip(model.class_names, map(float, fractions.round(6)), strict=True)
                 ),
             }
-            for model, shares in zip(models, probabilities, strict=True)
+            for model, fractions in zip(models, probabilities, strict=True)
         },
     }
 
@@ -275,11 +188,11 @@ def _digit_row(
 def _best(answer: dict[str, Any]) -> list[str]:
     """Return the three most probable classes with their probabilities, the best first."""
     best = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
-    return [f"{name} ({share:.1%})" for name, share in best]
+    return [f"{name} ({fraction:.1%})" for name, fraction in best]
 
 
 def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -> None:
-    """Print what the nets see and what they say."""
+    """Print what the nets see and their answers."""
     if one is None:
         print(f"{row['file']}: not read", end="\n\n")
         return
@@ -303,7 +216,7 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
 
 
 def draw_as_text(image: np.ndarray) -> str:
-    """Draw uint8 [height, width] with letters, two columns for a pixel and a frame around all."""
+    """Draw uint8 [height, width] with characters, two columns a pixel, in a frame."""
     factor = max(1, -(-2 * image.shape[1] // MAX_COLUMNS))
     high, wide = (side // factor * factor for side in image.shape)
     blocks = image[:high, :wide].reshape(high // factor, factor, wide // factor, factor)
@@ -320,6 +233,8 @@ def draw_as_text(image: np.ndarray) -> str:
 
 def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: Path) -> None:
     """Draw the steps of one picture into a PNG file."""
+    from common.plots import plot_preparation
+
     said = [
         "\n".join(
             f"{model.name}:  " + ",  ".join(_best(digit["models"][model.name])) for model in models
@@ -335,14 +250,6 @@ def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: 
         said,
         title=f"How {one.picture.path.name} becomes what the net sees",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _by(shape: tuple[int, int]) -> str:
-    return f"{shape[0]} × {shape[1]}"
 
 
 if __name__ == "__main__":

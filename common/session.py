@@ -24,9 +24,7 @@ class RunState:
     net: Net
     settings: Namespace
     folder: Path  # the output directory, which no other run may use until the session is closed
-    history: list[dict[str, float]] = field(
-        default_factory=list
-    )  # rows of the learning curve
+    history: list[dict[str, float]] = field(default_factory=list)  # rows of the learning curve
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:

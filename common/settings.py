@@ -122,6 +122,11 @@ FLAGS: dict[str, dict[str, Flag]] = {
             "an .npz file with x_train, y_train, x_test, y_test",
             DEFAULT_DATA_DIR,
         ),
+        "from": Flag(
+            Path,
+            "folder of the finished run whose layers are kept",
+            scripts="python -m common.transfer",
+        ),
         "train_size": Flag(parse_count, "use only the first N training images (default: all)"),
     },
     "output": {
@@ -151,6 +156,7 @@ def parse_settings(
     description: str,
     network: Mapping[str, Any] | None = None,
     recipes: Mapping[str, Mapping[str, Any]] | None = None,
+    command: str | None = None,
     **recipe: Any,
 ) -> argparse.Namespace:
     """Read the command line of one script.
@@ -161,6 +167,7 @@ def parse_settings(
         description: the script's docstring, shown by `--help`.
         network: the networks to choose from, by name. The first is the default.
         recipes: what a network's own recipe changes in the script's.
+        command: what is typed before the flags; by default `python MODEL.py`.
         recipe: `epochs`, `batch_size`, `learning_rate` and the default of any other flag. A name
             that is no flag becomes an attribute with that value.
 
@@ -173,7 +180,7 @@ def parse_settings(
         SystemExit: after `--help` (status 0) or a usage error (status 2).
     """
     argv = sys.argv[1:] if argv is None else list(argv)
-    command = f"python {model}.py"
+    command = command or f"python {model}.py"
     flags, recipes = dict(ALL), recipes or {}
     if network:
         recipe["network"] = next(iter(network))

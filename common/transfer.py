@@ -1,193 +1,148 @@
-"""A trained CNN → another problem: keep what it has learned to see, replace only the last layer.
+"""Transfer learning: a trained CNN on another problem, with only the last layer trained anew.
 
-A net that tells digits apart has learned strokes and corners, and those help with letters, too.
+    python -m common.transfer --from runs/mnist_cnn --data-dir DIR
+
+A net that tells digits apart has learned to find strokes and corners, which help with letters, too.
 The layers up to the input of the last one, the bottleneck, stay as they are. So the bottleneck's
-values for an image never change: they are computed once, and the new last layer learns from them
-alone, many times faster than the whole net would.
+values of an image never change: they are computed once, and the new last layer is trained with
+them alone, in a small part of the time that the whole net would take.
 
-The graph is that of the whole net. What lets it train only its end is a lesson of graph mode: any
-tensor can be fed, not only placeholders. Where the loop feeds the bottleneck's values, nothing
-before them is computed; where images are fed, as by the exported model, the whole net runs.
+The graph is that of the whole net. That it can be trained from its middle on is a lesson of graph
+mode: any tensor can be fed, not only placeholders. Where the loop feeds the bottleneck's values,
+nothing before them is computed; where images are fed, as to the exported model, the whole net runs.
 
 Source: Donahue et al., "DeCAF", 2013 (arXiv 1310.1531).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import time
 import zlib
 from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from common import UsageError, UserError
-from common.data import DataSets, Split
-from common.evaluation import BATCH_SIZE
-from common.layers import dropout, layers_of
-from common.parallel.halves import side_by_side
-from common.run.checkpoints import found_checkpoints
-from common.run.files import reason_of
+from common.data import DataSets, Split, load_data
+from common.evaluation import BATCH_SIZE, accuracy_message, confusion_message, evaluate
+from common.layers import dropout, layers_of, new_fc_layer
+from common.networks import Net
+from common.objective import new_optimizer, weight_penalty
+from common.parallel import map_batches
 from common.run.report import report
-from common.session import FastSession, new_session
-from common.training import mini_batches
+from common.run.source import (
+    FROZEN,
+    KEPT_SETTINGS,
+    MODEL,
+    Source,
+    misfit,
+    read_source,
+    restore_frozen,
+)
+from common.session import new_session
+from common.settings import parse_settings
+from common.training import mini_batches, num_training_steps
+from mnist_cnn import NETWORKS
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from sklearn.metrics import confusion_matrix
 
-MODEL = "mnist_cnn"
-# The settings that say how the kept layers are built; they come from the source.
-KEPT_SETTINGS = (
-    *("network", "conv", "fc", "pooling", "activate_first", "activation", "batch_norm"),
-)
-# One layer on few inputs takes longer strides than a whole net, and dropout would take from it
-# what it cannot make up for: the neurons that it listens to no longer learn to stand in for others.
-RECIPE = {"epochs": 10, "learning_rate": 0.02, "dropout": 0.0}
-FROZEN = "frozen"
 BOTTLENECK = "bottleneck"
 
 
-class Source(NamedTuple):
-    """The finished run whose layers are kept."""
+def read_settings(argv: list[str] | None = None) -> Namespace:
+    """Read the flags, and take over the settings of the kept layers from the source.
 
-    folder: Path
-    metrics: dict[str, Any]
-    """What its metrics.json holds."""
-    checkpoint: str
-    """The prefix of the checkpoint that its report was about."""
-
-
-def read_source(folder: Path | str) -> Source:
-    """Find out what a run has left to build on.
-
-    Raises:
-        UserError: it is not a finished run of the CNN, or a file of it is missing or damaged.
-    """
-    folder = Path(folder)
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        model, history = metrics["model"], metrics["history"]
-        if model != MODEL:
-            raise _misfit(folder, f"it holds a run of {model}.py, not of {MODEL}.py")
-        expected = {"settings": KEPT_SETTINGS, "data": ("image_shape", "classes", "training")}
-        for part, names in expected.items():
-            for name in names:
-                _ = metrics[part][name]
-    except OSError as error:
-        raise _misfit(
-            folder, f"its metrics.json cannot be read ({error.strerror or error})"
-        ) from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise _misfit(folder, f"its metrics.json is damaged or too old ({error!r})") from error
-    for prefix in reversed(found_checkpoints(folder / "checkpoints")):
-        try:
-            state = json.loads(tf.train.load_checkpoint(prefix).get_tensor("run_state"))
-            # The learning curve, seconds included, tells this run from any other in this folder.
-            if state["history"] == history:
-                return Source(folder, metrics, prefix)
-        except (tf.errors.OpError, ValueError, LookupError, TypeError, RuntimeError):
-            continue  # damaged, or no checkpoint of ours
-    raise _misfit(folder, "it has no intact checkpoint of the run that its metrics.json reports")
-
-
-def _misfit(folder: Path, problem: str) -> UserError:
-    return UserError(
-        f"cannot transfer from {folder}: {problem}. Train a source to its end with: "
-        f"python {MODEL}.py --output-dir {folder}"
-    )
-
-
-def defaults_of_source(settings: Namespace, defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the defaults that `--transfer-from` changes: the kept layers are the source's.
-
-    Args:
-        settings: the flags as typed, None for those that were not.
-        defaults: the defaults without a source.
+    A single layer on few inputs takes a higher learning rate than a whole net. It does without
+    dropout, since the neurons before it are not trained to stand in for one another.
 
     Raises:
         UserError: the source does not fit, see `read_source`.
-        UsageError: a flag contradicts the source, or the run would overwrite it.
+        UsageError: the run would overwrite its source.
     """
-    folder = getattr(settings, "transfer_from", None)
-    if folder is None:
-        return {}
-    source = read_source(folder)
-    kept = {name: source.metrics["settings"][name] for name in KEPT_SETTINGS}
-    for name, value in kept.items():
-        typed = getattr(settings, name)
-        if typed is not None and json.loads(json.dumps(typed)) != value:
-            raise UsageError(
-                f"--{name.replace('_', '-')} contradicts --transfer-from {folder}, which was "
-                f"trained with {name} {_words(value)}. Leave it out: the kept layers cannot change."
-            )
-    if kept["network"] not in defaults["network"]:
-        raise _misfit(source.folder, f"this version knows no network {kept['network']}")
-    if settings.augment:
+    settings = parse_settings(
+        argv,
+        MODEL,
+        __doc__,
+        command="python -m common.transfer",
+        epochs=10,
+        batch_size=128,
+        loss="cross-entropy",
+        optimizer="adam",
+        learning_rate=0.02,
+        decay="one-cycle",
+        dropout=0.0,
+        relu_last=False,
+        input_channel=0,
+        output_dir=Path("runs") / f"{MODEL}_transfer",
+        **{"from": Path("runs") / MODEL},
+    )
+    values = vars(settings)
+    source = read_source(values.pop("from"))
+    values |= {name: source.metrics["settings"][name] for name in KEPT_SETTINGS}
+    settings.transfer_from = str(source.folder)
+    if settings.network not in NETWORKS:
+        raise misfit(source.folder, f"this version knows no network {settings.network}")
+    if os.path.realpath(settings.output_dir) == os.path.realpath(source.folder):
         raise UsageError(
-            "--augment distorts the images anew in each step, but with --transfer-from each image "
-            "goes through the kept layers only once. Leave out one of them."
+            f"the transfer would overwrite its source {source.folder}. Choose another --output-dir."
         )
-    output_dir = settings.output_dir or Path("runs") / f"{MODEL}_transfer"
-    if os.path.realpath(output_dir) == os.path.realpath(folder):
-        raise UsageError(
-            f"the transfer would overwrite its source {folder}. Choose another --output-dir."
-        )
-    return RECIPE | kept | {"output_dir": output_dir}
+    return settings
 
 
-def _words(value: Any) -> str:
-    """Write a setting as one would type it: [[5, 16], [5, 36]] as 5x16 5x36."""
-    if isinstance(value, list):
-        return " ".join("x".join(map(str, v)) if isinstance(v, list) else str(v) for v in value)
-    return {True: "on", False: "off"}.get(value, value) if isinstance(value, bool) else str(value)
+def build_graph(settings: Namespace, data: DataSets) -> Net:
+    """Build the graph of mnist_cnn.py, in which only the last layer is trained."""
+    num_pixels, num_classes = data.num_pixels, data.num_classes
+    num_steps = num_training_steps(settings, len(data.train))
+    with tf.Graph().as_default() as graph:
+        tf.set_random_seed(settings.seed)
+        x = tf.placeholder(tf.uint8, [None, num_pixels], name="x")
+        y_true = tf.placeholder(tf.int32, [None], name="y_true")
+        is_training = tf.placeholder_with_default(False, [], name="is_training")
+        images = tf.cast(x, tf.float32) / 255  # [n, pixels]
+
+        # The kept layers.
+        x_image = tf.reshape(images, [-1, *data.image_shape, 1])  # [n, height, width, 1]
+        kept = Namespace(**vars(settings) | {"dropout": 0.0})
+        layer, num_features = NETWORKS[settings.network](x_image, kept, is_training)
+        step = tf.train.get_or_create_global_step()
+        for variable in tf.global_variables():
+            if variable is not step:
+                graph.add_to_collection(FROZEN, variable)
+        # An optimizer trains what is in the first collection. By the operations in the second one
+        # batch normalisation's averages follow the training.
+        graph.clear_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+        graph.clear_collection(tf.GraphKeys.UPDATE_OPS)
+        bottleneck = tf.identity(layer, name=BOTTLENECK)  # [n, features]
+
+        # The new layer.
+        layer = dropout(bottleneck, settings.dropout, is_training)
+        logits = new_fc_layer(layer, num_features, num_classes, settings.relu_last)  # [n, classes]
+        one_hot = tf.one_hot(y_true, num_classes)
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
+        squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
+        errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}
+        loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)
+        train_step = new_optimizer(settings, num_steps).minimize(loss)
+        y_pred = tf.nn.softmax(logits, name="y_pred")
+        y_pred_cls = tf.argmax(logits, axis=1, name="y_pred_cls")
+    return Net(graph, x, y_true, loss, train_step, y_pred, y_pred_cls, is_training)
 
 
-def bottleneck(layer: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tf.Tensor:
-    """Mark the end of the layers that `--transfer-from` keeps; without it, change nothing.
-
-    Optimizers change what is in the collection of trainable variables, and batch normalisation's
-    statistics follow the training through another one. Both are emptied here, so only what is
-    built from here on will be trained.
-
-    Args:
-        layer: float32 [n, features], the last hidden layer.
-        settings: `transfer_from` and `dropout`.
-        is_training: bool, a scalar.
-
-    Returns:
-        float32 [n, features], the input of the last layer. In a transfer dropout, where it is
-        asked for, stands behind the bottleneck: what is kept has none.
-    """
-    if settings.transfer_from is None:
-        return layer
-    graph, step = tf.get_default_graph(), tf.train.get_or_create_global_step()
-    for variable in tf.global_variables():
-        if variable is not step:
-            graph.add_to_collection(FROZEN, variable)
-    graph.clear_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-    graph.clear_collection(tf.GraphKeys.UPDATE_OPS)
-    layer = tf.identity(layer, name=BOTTLENECK)
-    return dropout(layer, settings.dropout, is_training)
-
-
-def transfer(net: Namespace, data: DataSets, settings: Namespace) -> dict[str, Any]:
-    """Train only the last layer, on the bottleneck's values; report as any other run does.
-
-    Args:
-        net: what `build_graph` returned, with a `bottleneck` in its graph.
-        data: images of the size that the source was trained on; the classes may be others.
-        settings: the run's settings; `transfer_from` is the source's output directory.
-
-    Returns:
-        what metrics.json holds.
+def main(argv: list[str] | None = None) -> dict[str, Any]:
+    """Train the last layer, test the whole net and report; return what metrics.json holds.
 
     Raises:
         UserError: the source does not fit, and all that `mini_batches` and `report` raise.
     """
+    settings = read_settings(argv)
     source = read_source(settings.transfer_from)
+    data = load_data(settings.data_dir, settings.train_size)
     _require_same_size(source, data)
+    net = build_graph(settings, data)
     with new_session(net, settings) as session:
         restore_frozen(session, source)
         *kept, new = [layer.name for layer in layers_of(net.graph)]
@@ -195,14 +150,19 @@ def transfer(net: Namespace, data: DataSets, settings: Namespace) -> dict[str, A
         values = bottleneck_values(data, session)
 
         # From here on the net begins at the bottleneck.
-        x = net.graph.get_tensor_by_name(f"{BOTTLENECK}:0")
-        session.net = Namespace(**vars(net) | {"x": x})
+        bottleneck = net.graph.get_tensor_by_name(f"{BOTTLENECK}:0")
+        session.state.net = replace(net, x=bottleneck)
         for inputs, labels in mini_batches(values, session):
-            feed_dict = {x: inputs, net.y_true: labels, net.is_training: True}
+            feed_dict = {bottleneck: inputs, net.y_true: labels, net.is_training: True}
             session.run(net.train_step, feed_dict)
 
-        session.net = net  # and now with images again: the report is about the whole net
-        metrics = report(data, session)
+        # And now with images again: the test is of the whole net.
+        session.state.net = net
+        test = evaluate(session, data.test)
+        matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
+        print(accuracy_message(test))
+        print(confusion_message(matrix, data.class_names))
+        metrics = report(data, session, test)
     print(_comparison(source, metrics, settings))
     return metrics
 
@@ -217,43 +177,15 @@ def _require_same_size(source: Source, data: DataSets) -> None:
         )
 
 
-def restore_frozen(session: FastSession, source: Source) -> None:
-    """Give the kept layers the weights that the source's report was about.
-
-    Where the source followed a variable with a moving average, that is the average.
-
-    Raises:
-        UserError: the checkpoint is damaged or belongs to another network.
-    """
-    frozen = session.graph.get_collection(FROZEN)
-    try:
-        shapes = tf.train.load_checkpoint(source.checkpoint).get_variable_to_shape_map()
-        by_name = {}
-        for variable in frozen:
-            name = variable.op.name
-            average = f"{name}/ExponentialMovingAverage"
-            by_name[average if average in shapes else name] = variable
-        for name, variable in by_name.items():
-            if shapes.get(name) != variable.shape.as_list():
-                raise _misfit(
-                    source.folder,
-                    f"its {name} has the shape {shapes.get(name)}, not {variable.shape.as_list()}",
-                )
-        with session.graph.as_default(), tf.device("/cpu:0"):
-            tf.train.Saver(by_name).restore(session, source.checkpoint)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
-        raise _misfit(source.folder, f"its checkpoint is damaged ({reason_of(error)})") from error
-
-
 @dataclass(frozen=True, eq=False)
 class BottleneckValues(DataSets):
     """Three splits whose `images` are the bottleneck's values, float32 [n, features].
 
-    The test split keeps its images where nobody asks for it before the report.
+    The test split keeps its images where it is not needed before the report.
     """
 
     origin: str
-    """Tells the images and the weights from others."""
+    """Checksums of the images and of the weights."""
 
     def fingerprint(self) -> str:
         """Return checksums of what the values were computed from.
@@ -263,7 +195,7 @@ class BottleneckValues(DataSets):
         return self.origin
 
 
-def bottleneck_values(data: DataSets, session: FastSession) -> BottleneckValues:
+def bottleneck_values(data: DataSets, session: tf.Session) -> BottleneckValues:
     """Run all images through the kept layers, once.
 
     Args:
@@ -279,9 +211,9 @@ def bottleneck_values(data: DataSets, session: FastSession) -> BottleneckValues:
 
         def fill_from(first: int) -> None:
             batch = slice(first, first + BATCH_SIZE)
-            values[batch] = session.run(tensor, {session.net.x: split.images[batch]})
+            values[batch] = session.run(tensor, {session.state.net.x: split.images[batch]})
 
-        for _ in side_by_side(fill_from, range(0, len(split), BATCH_SIZE)):
+        for _ in map_batches(fill_from, range(0, len(split), BATCH_SIZE)):
             pass
         return Split(values, split.labels)
 
@@ -292,7 +224,7 @@ def bottleneck_values(data: DataSets, session: FastSession) -> BottleneckValues:
         train=values_of(data.train),
         validation=values_of(data.validation),
         # The report looks at the test images through the whole net, as the model is exported.
-        test=values_of(data.test) if session.settings.evaluate_at else data.test,
+        test=values_of(data.test) if session.state.settings.evaluate_at else data.test,
         image_shape=data.image_shape,
         class_names=data.class_names,
         origin=f"{data.fingerprint()}-{checksum:08x}",
@@ -313,3 +245,7 @@ def _comparison(source: Source, metrics: dict[str, Any], settings: Namespace) ->
             f"{numbers['test_accuracy']:>10.1%}  {folder}"
         )
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

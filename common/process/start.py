@@ -25,12 +25,12 @@ from common.process.signals import signals_deferred
 from common.process.status import status
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGES = ("common", "benchmarks")
 
 
 def start() -> None:
     """Prepare the process, if the program that runs in it is a script or command of ours."""
-    main = getattr(sys.modules.get("__main__"), "__file__", None)
-    if main is None or not _is_ours(Path(main).resolve()):
+    if not _is_ours():
         return
     sys.excepthook = _end_with_a_sentence
     atexit.register(_end_quietly)
@@ -38,10 +38,18 @@ def start() -> None:
         sys.meta_path.insert(0, _QuietTensorFlow())
 
 
-def _is_ours(main: Path) -> bool:
-    folders = (REPOSITORY, *(REPOSITORY / name for name in ("common", "benchmarks")))
-    # Of the top level only the scripts: a virtual environment's pytest is somebody else's program.
-    return main.parent == REPOSITORY or any(folder in main.parents for folder in folders[1:])
+def _is_ours() -> bool:
+    """Say whether the program is one of the scripts, or a module of ours that was run with -m."""
+    if sys.argv[:1] == ["-m"]:  # Python imports the package before it knows the module's file
+        names = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
+        return bool(names) and names[0].partition(".")[0] in PACKAGES
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if main is None:
+        return False
+    path = Path(main).resolve()
+    # Of the top level only the scripts: a virtual environment there has programs of others.
+    in_package = any(REPOSITORY / name in path.parents for name in PACKAGES)
+    return path.parent == REPOSITORY or in_package
 
 
 # Loading TensorFlow.
