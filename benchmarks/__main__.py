@@ -147,8 +147,8 @@ def _require_packages(parser: argparse.ArgumentParser, options: argparse.Namespa
 
 
 def versions(frameworks: Sequence[str]) -> list[str]:
-    """Return names and versions of the frameworks' packages, except TensorFlow's."""
-    packages = {p for name in frameworks for p in FRAMEWORKS[name].packages} - {"tensorflow"}
+    """Return names and versions of the frameworks' packages, without TensorFlow."""
+    packages = {package for name in frameworks for package in FRAMEWORKS[name].packages}
     return [f"{package} {metadata.version(package)}" for package in sorted(packages)]
 
 

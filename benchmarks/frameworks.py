@@ -35,7 +35,8 @@ class Framework(NamedTuple):
     title: str
     class_: str
     """Module and class of its `Trainer`."""
-    packages: tuple[str, ...] = ("tensorflow",)
+    packages: tuple[str, ...] = ()
+    """Required packages that requirements.txt does not list."""
     flags: tuple[str, ...] = ()
     """Flags that our scripts get in addition to the workload's flags."""
 
@@ -51,11 +52,9 @@ FRAMEWORKS = {
         "PyTorch, the same with `torch.compile`", "benchmarks.pytorch.Compiled", ("torch",)
     ),
     "jax": Framework("JAX, `jit` with donated buffers", "benchmarks.jax_.Jitted", ("jax", "optax")),
-    "keras": Framework(
-        "Keras `fit`, `jit_compile`", "benchmarks.keras_.Fit", ("tensorflow", "keras")
-    ),
+    "keras": Framework("Keras `fit`, `jit_compile`", "benchmarks.keras_.Fit", ("keras",)),
     "keras-without-jit": Framework(
-        "Keras `fit` without it", "benchmarks.keras_.FitWithoutJit", ("tensorflow", "keras")
+        "Keras `fit` without it", "benchmarks.keras_.FitWithoutJit", ("keras",)
     ),
     "ours-bfloat16": Framework("ours, `--bfloat16`", "benchmarks.ours.Ours", flags=("--bfloat16",)),
     "pytorch-bfloat16": Framework(

@@ -36,8 +36,8 @@ from benchmarks.renderings import (
 from common.data import Split, load_data
 from common.pictures.preparation import prepare
 from common.pictures.reading import PictureError
-from common.predict import Model, load_models
 from common.process.arguments import new_parser, parse_count
+from common.run.model import Model, load_models
 
 import numpy as np
 from tqdm import tqdm

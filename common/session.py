@@ -12,6 +12,7 @@ from common import UserError
 from common.networks import Net
 from common.objective import AVERAGES, DIVERGED, RATES
 from common.parallel import open_session
+from common.plots import require_display
 from common.run.files import lock_folder, require_writable_folder
 
 import tensorflow.compat.v1 as tf
@@ -42,14 +43,19 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         chief gets one: the other machines work for it in here, and end when training ends.
 
     Raises:
-        UserError: the output directory cannot be used, or another machine does not come.
+        UserError: the output directory cannot be used, another machine does not come, or `--show`
+            was given where no window can be opened.
         SystemExit: training has ended, on a machine that is not the chief.
     """
     with net.graph.as_default():
         initialize = tf.global_variables_initializer()
+    if settings.show:
+        require_display()
     session = open_session(net, settings)
     folder = require_writable_folder(settings.output_dir)
     session.at_close.append(lock_folder(folder).close)
+    if (folder / "metrics.json").exists() and not settings.resume:
+        print(f"{folder} holds the results of an earlier run, which this run replaces.")
     session.state = RunState(net, settings, folder)
     session.translate_error = lambda error: _explained(error, session)
     session.run(initialize)

@@ -179,9 +179,9 @@ def test_usage_errors(capsys, arguments, sentence):
 
 
 def test_missing_packages_are_named_before_anything_is_measured(capsys, monkeypatch):
-    find, peers = importlib.util.find_spec, {"torch", "jax", "optax"}
+    find, absent = importlib.util.find_spec, {"torch", "jax", "optax"}
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in peers else find(name)
+        importlib.util, "find_spec", lambda name: None if name in absent else find(name)
     )
     with pytest.raises(SystemExit) as exit_:
         command.main(["steps", "--frameworks", "ours", "jax", "plain", "pytorch"])

@@ -13,8 +13,8 @@ import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -34,8 +34,9 @@ def start() -> None:
         return
     sys.excepthook = _end_with_a_sentence
     atexit.register(_end_quietly)
-    if "tensorflow" not in sys.modules:
-        sys.meta_path.insert(0, _QuietTensorFlow())
+    for name, loading in (("tensorflow", _quiet_start), ("sklearn.metrics", _announced)):
+        if name not in sys.modules:
+            sys.meta_path.insert(0, _Finder(name, loading))
 
 
 def _is_ours() -> bool:
@@ -52,17 +53,20 @@ def _is_ours() -> bool:
     return path.parent == REPOSITORY or in_package
 
 
-# Loading TensorFlow.
+# Loading TensorFlow and scikit-learn.
 
 
-class _QuietTensorFlow(MetaPathFinder):
-    """Let the first `import tensorflow` load the library as `_load_quietly` does."""
+class _Finder(MetaPathFinder):
+    """Let the first import of a module load it inside a context manager."""
+
+    def __init__(self, name: str, context: Callable[[], AbstractContextManager]) -> None:
+        self._name, self._context = name, context
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Find TensorFlow once; leave every other module to the other finders."""
-        if fullname != "tensorflow":
+        """Find this module once; leave every other module to the other finders."""
+        if fullname != self._name:
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
@@ -70,7 +74,7 @@ class _QuietTensorFlow(MetaPathFinder):
             execute = spec.loader.exec_module
 
             def load(module: ModuleType) -> None:
-                with _quiet_start():
+                with self._context():
                     execute(module)
 
             spec.loader.exec_module = load
@@ -113,6 +117,10 @@ def _quiet_start() -> Iterator[None]:
     import tensorflow.compat.v1 as tf
 
     tf.logging.set_verbosity(tf.logging.ERROR)  # no deprecation notes
+
+
+def _announced() -> AbstractContextManager:
+    return status("Loading scikit-learn")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LOSSES = 1.0
-BAR = "epoch {postfix}: {percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}, {remaining} left"
+BAR = "epoch {desc}: {percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}, {remaining} left"
 
 
 def recipe_line(settings: Namespace, num_steps: int) -> str:
@@ -64,7 +64,7 @@ class Progress:
             disable=None,  # where the standard error is not a terminal
             dynamic_ncols=True,
             bar_format=BAR,
-            postfix=self._epoch(),
+            desc=self._epoch(),
         )
 
     def _epoch(self) -> str:
@@ -78,7 +78,7 @@ class Progress:
             if time.monotonic() - self._measured > SECONDS_BETWEEN_LOSSES:
                 self._loss = f", loss {self._current_loss():.4f}"
                 self._measured = time.monotonic()
-            self._bar.postfix = self._epoch()
+            self._bar.desc = self._epoch()
             self._bar.update()
 
     def say(self, line: str) -> None:

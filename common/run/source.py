@@ -65,6 +65,7 @@ def read_source(folder: Path | str) -> Source:
 
 
 def misfit(folder: Path, problem: str) -> UserError:
+    """Return the error for a folder that cannot be a source."""
     return UserError(
         f"cannot transfer from {folder}: {problem}. Train a source to its end with: "
         f"python {MODEL}.py --output-dir {folder}"

@@ -1,49 +1,31 @@
-"""TF_CONFIG → who is who: the machines that train together, and what this one has to do.
+"""TF_CONFIG → which processes train together, and which of them this one is.
 
-Without the environment variable TF_CONFIG a run stays on its machine and nothing here is used. With
-it the same command is started on every machine of a cluster, each with its own `task`:
+Without the environment variable TF_CONFIG a run uses one machine and nothing here is called. With
+it the same command is started on every machine of a cluster, each time with its own `task`:
 
     TF_CONFIG='{"cluster": {"chief": ["10.0.0.1:2222"], "worker": ["10.0.0.2:2222"]},
                 "task": {"type": "worker", "index": 0}}' python mnist_cnn.py
 
-    chief    runs the script: keeps the weights, writes all files, and computes a share
-    worker   computes a share of each step
-    ps       parameter server: keeps weights in place of the chief
-
-The chief decides what happens next; workers and parameter servers lend it their processors and end
-when it says so. This room reads TF_CONFIG, starts TensorFlow's server, and waits for the others.
-What the machines compute stands in replicas.py, the whole in docs/scaling.md.
+    chief    runs the script, holds the variables, writes all files, and computes a part of each
+             step
+    worker   computes a part of each step
+    ps       parameter server: holds variables in place of the chief
 """
 
 from __future__ import annotations
 
-import ctypes
-import ipaddress
 import json
 import os
 import re
-import socket
-import struct
-import sys
-import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-from common import UsageError, UserError
-
-import tensorflow.compat.v1 as tf
+from common import UsageError
 
 JOBS = ("chief", "worker", "ps")
 # Seconds that a machine may be away, unless TF_CONFIG has another number under "wait".
 WAIT = 300
-PAUSE = 0.2  # seconds between two looks at the others
-# The queue through which the chief tells each other machine how the training ended.
-END = "end_of_training"
-FINISHED = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +38,7 @@ class Task:
 
     @property
     def device(self) -> str:
-        """TensorFlow's name for it."""
+        """TensorFlow's name for the process."""
         return f"/job:{self.job}/task:{self.index}"
 
     def __str__(self) -> str:
@@ -69,10 +51,10 @@ class Cluster:
     """What TF_CONFIG says.
 
     Attributes:
-        tasks: all processes, chief, workers and parameter servers in this order.
-        me: which of them this one is.
+        tasks: all processes: chief, workers, parameter servers, in this order.
+        me: the task of this process.
         wait: seconds that another machine may be away before this one gives up.
-        asynchronous: each worker takes whole mini-batches and waits for no other.
+        asynchronous: each machine computes whole mini-batches and waits for no other.
     """
 
     tasks: tuple[Task, ...]
@@ -87,17 +69,17 @@ class Cluster:
 
     @property
     def replicas(self) -> list[Task]:
-        """Those that compute: the chief and all workers."""
+        """The tasks that compute: the chief and all workers."""
         return [task for task in self.tasks if task.job != "ps"]
 
     @property
-    def holders(self) -> list[Task]:
-        """Those that keep the weights: the parameter servers, or else the chief."""
+    def variable_tasks(self) -> list[Task]:
+        """The tasks that hold the variables: the parameter servers, or else the chief."""
         return [task for task in self.tasks if task.job == "ps"] or [self.chief]
 
     @property
     def others(self) -> list[Task]:
-        """All but this process."""
+        """All tasks but that of this process."""
         return [task for task in self.tasks if task != self.me]
 
     def __str__(self) -> str:
@@ -106,12 +88,15 @@ class Cluster:
 
 
 def read_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """Return what TF_CONFIG says, or None where it is not set.
+    """Return what TF_CONFIG says; None where it is not set or blank.
 
     The keys are TensorFlow's: `cluster`, a list of `host:port` for each job, and `task`, of which
     `type` and `index` say which entry this process is. Two keys are this project's own: `wait` and
-    `asynchronous`, see `Cluster`. Without a job `chief` worker 0 is the chief, as for TensorFlow's
-    own MultiWorkerMirroredStrategy. Other keys are left alone, as TensorFlow does.
+    `asynchronous`, see `Cluster`. Without a job `chief`, worker 0 is the chief, as for TensorFlow's
+    own MultiWorkerMirroredStrategy. Other keys are ignored, as TensorFlow does.
+
+    Args:
+        environment: the environment variables.
 
     Raises:
         UsageError: TF_CONFIG cannot be understood or contradicts itself.
@@ -145,7 +130,7 @@ def _wrong(what: str) -> UsageError:
 
 
 def _tasks(cluster: Any) -> list[Task]:
-    """Read the value of `cluster`; whatever is wrong with it is a UsageError."""
+    """Read the value of `cluster`; a UsageError says what is wrong with it."""
     if not isinstance(cluster, dict) or not cluster:
         raise _wrong('has no "cluster" with a list of addresses for each job')
     unknown = [job for job in cluster if job not in JOBS]
@@ -162,7 +147,7 @@ def _tasks(cluster: Any) -> list[Task]:
     if len(cluster.get("chief", [])) > 1:
         raise _wrong(f"names {len(cluster['chief'])} chiefs; there can be one")
     if not tasks or tasks[0].job == "ps":
-        raise _wrong("names neither a chief nor a worker, so nobody would train")
+        raise _wrong("names neither a chief nor a worker, so no process would train")
     seen: dict[str, Task] = {}
     for task in tasks:
         host, port = host_and_port(task.address)
@@ -178,9 +163,9 @@ def _tasks(cluster: Any) -> list[Task]:
 
 
 def _me(task: Any, tasks: list[Task]) -> Task:
-    """Find the value of `task` among the tasks; whatever is wrong with it is a UsageError."""
+    """Find the value of `task` among the tasks; a UsageError says what is wrong with it."""
     if not isinstance(task, dict) or "type" not in task or "index" not in task:
-        raise _wrong('has no "task" with "type" and "index", which say who this process is')
+        raise _wrong('has no "task" with "type" and "index", which say which process this is')
     job, index = task["type"], task["index"]
     mine = [one for one in tasks if one.job == job]
     if not mine:
@@ -195,197 +180,9 @@ def _me(task: Any, tasks: list[Task]) -> Task:
 
 
 def host_and_port(address: str) -> tuple[str, str]:
-    """Split `host:port`; an IPv6 host stands in brackets: `[::1]:2222`."""
+    """Split `host:port` in two; both are empty where it has another form.
+
+    An IPv6 host is written in brackets: `[::1]:2222`.
+    """
     found = re.fullmatch(r"(?:\[([^\]]+)\]|([^:\[\]/\s]+)):(\d+)", address, re.ASCII)
     return (found[1] or found[2], found[3]) if found else ("", "")
-
-
-# This process → a server that the others can reach.
-
-
-@cache  # TensorFlow cannot stop a server: a second run in this process uses it again
-def start_server(cluster: Cluster) -> tf.train.Server:
-    """Start TensorFlow's gRPC server for this process.
-
-    It accepts connections at this task's address and at no other address of the machine.
-
-    Returns:
-        the server, whose `target` is what a session on the cluster connects to.
-
-    Raises:
-        UserError: the address is not one of this machine's, or its port is taken.
-    """
-    addresses = _own_addresses(cluster.me)
-    specification: dict[str, list[str]] = {}
-    for task in cluster.tasks:
-        specification.setdefault(task.job, []).append(task.address)
-    config = tf.ConfigProto()
-    config.gpu_options.allow_growth = True  # leave the rest of a GPU to others
-    server = tf.train.Server(
-        tf.train.ClusterSpec(specification),
-        job_name=cluster.me.job,
-        task_index=cluster.me.index,
-        config=config,
-        start=False,
-    )
-    # TensorFlow listens at every address of the machine, whatever it is told.
-    _narrow(int(host_and_port(cluster.me.address)[1]), addresses)
-    server.start()
-    return server
-
-
-def _own_addresses(me: Task) -> list[bytes]:
-    """Return the packed IP addresses that the task's host name means on this machine."""
-    host, port = host_and_port(me.address)
-    own: list[bytes] = []
-    reason = "no such host"
-    with suppress(socket.gaierror):
-        for family, _, _, _, (ip, *_rest) in socket.getaddrinfo(
-            host, None, type=socket.SOCK_STREAM
-        ):
-            with socket.socket(family, socket.SOCK_STREAM) as probe:
-                # The port of a process that was just killed is free, although the kernel waits.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    if ipaddress.ip_address(ip).is_unspecified:
-                        raise OSError(0, "it stands for no particular machine")
-                    probe.bind((ip, int(port)))
-                    own.append(socket.inet_pton(family, ip))
-                except OSError as error:
-                    reason = error.strerror
-    if not own:
-        raise UserError(
-            f"TF_CONFIG says that this process is {me}, but that address cannot be used on this "
-            f"machine: {reason}. Give the task of this machine, and a port that is free."
-        )
-    return own
-
-
-# From linux/filter.h and asm-generic/socket.h; a network header's bytes count from NET.
-SO_ATTACH_FILTER = 26
-LOAD_WORD, LOAD_BYTE, AND, JUMP_IF_EQUAL, RETURN = 0x20, 0x30, 0x54, 0x15, 0x06
-NET = 0xFFF00000
-
-
-def _narrow(port: int, addresses: list[bytes]) -> None:
-    """Let this process's listening socket hear only packets that were sent to `addresses`.
-
-    gRPC offers no way to say where TensorFlow should listen. But Linux runs a small program for
-    each packet that reaches a socket, if the socket's owner attaches one; no privilege is needed.
-    A connection inherits the program of the socket that accepted it.
-    """
-    program: list[tuple[int, int, int, int]] = []
-    for address in addresses:
-        version, offset = (0x40, 16) if len(address) == 4 else (0x60, 24)
-        words = struct.unpack(f"!{len(address) // 4}I", address)
-        rest = 2 * len(words) + 1  # instructions up to the next address
-        program += [(LOAD_BYTE, 0, 0, NET), (AND, 0, 0, 0xF0), (JUMP_IF_EQUAL, 0, rest, version)]
-        for number, word in enumerate(words):
-            rest -= 2
-            program += [(LOAD_WORD, 0, 0, NET + offset + 4 * number)]
-            program += [(JUMP_IF_EQUAL, 0, rest, word)]
-        program += [(RETURN, 0, 0, 0xFFFFFFFF)]  # keep all bytes of the packet
-    program += [(RETURN, 0, 0, 0)]  # keep none
-    code = b"".join(struct.pack("HBBI", *instruction) for instruction in program)
-    memory = ctypes.create_string_buffer(code)
-    pointer = struct.pack("HP", len(program), ctypes.addressof(memory))
-    for listener in _listeners(port):
-        with listener:
-            listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, pointer)
-
-
-def _listeners(port: int) -> Iterable[socket.socket]:
-    """Yield this process's sockets that listen at `port`."""
-    for descriptor in Path("/proc/self/fd").iterdir():
-        try:
-            one = socket.socket(fileno=os.dup(int(descriptor.name)))
-        except OSError:  # a file, or closed in the meantime
-            continue
-        if one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) and one.getsockname()[1] == port:
-            yield one
-        else:
-            one.close()
-
-
-# This process → the others.
-
-
-def is_reachable(task: Task, seconds: float = 1.0) -> bool:
-    """Say whether anything accepts connections at the task's address."""
-    host, port = host_and_port(task.address)
-    try:
-        socket.create_connection((host, int(port)), timeout=seconds).close()
-    except OSError:
-        return False
-    return True
-
-
-def wait_for(tasks: Iterable[Task], seconds: float) -> bool:
-    """Wait until all `tasks` can be reached, in whatever order they come.
-
-    TensorFlow would wait, too, but for ever, and looks less often the longer it takes.
-
-    Returns:
-        whether any of them was missing.
-
-    Raises:
-        UserError: one of them did not come in time.
-    """
-    deadline = time.monotonic() + seconds
-    missing = [task for task in tasks if not is_reachable(task)]
-    if missing:
-        say(f"Waiting for {', '.join(map(str, missing))} …")
-    anyone_missing = bool(missing)
-    while missing:
-        if time.monotonic() > deadline:
-            raise UserError(
-                f"{missing[0]} did not answer within {seconds:g} seconds. Start the same command "
-                "there with its own TF_CONFIG, and see that no firewall stands between."
-            )
-        time.sleep(PAUSE)
-        missing = [task for task in missing if not is_reachable(task)]
-    return anyone_missing
-
-
-def say(line: str) -> None:
-    """Print at once: who reads a log file wants to see it grow."""
-    print(line, flush=True)
-
-
-def end_queue() -> tf.queue.FIFOQueue:
-    """Add the queue in which the chief leaves, for one machine, how the training ended."""
-    return tf.queue.FIFOQueue(1, [tf.string], [[]], shared_name=END)
-
-
-def serve(cluster: Cluster) -> NoReturn:
-    """Lend this machine to the chief until the training ends, and then end this program.
-
-    A chief that is away, because it was killed or has not started yet, may come back.
-
-    Raises:
-        UserError: the chief stopped with an error, or was away for `cluster.wait` seconds.
-        SystemExit: training has ended, status 0.
-    """
-    target = start_server(cluster).target
-    with tf.Graph().as_default() as graph, tf.device(cluster.me.device):
-        queue = end_queue()
-        length, message = queue.size(), queue.dequeue()
-    config = tf.ConfigProto(device_filters=[cluster.me.device])
-    say(f"This is {cluster.me}, at the service of the {cluster.chief}.")
-    last_seen = time.monotonic()
-    with tf.Session(target, graph, config) as session:
-        # Looking, and not waiting in the queue, keeps Ctrl-C at work and notices a lost chief.
-        while not session.run(length):
-            if is_reachable(cluster.chief):
-                last_seen = time.monotonic()
-            elif time.monotonic() - last_seen > cluster.wait:
-                raise UserError(
-                    f"the {cluster.chief} did not answer for {cluster.wait:g} seconds. Start it "
-                    "(with --resume, if it had begun), then this one again."
-                )
-            time.sleep(PAUSE)
-        reason = session.run(message).decode()
-    if reason != FINISHED:
-        raise UserError(f"the {cluster.chief} has stopped: {reason}")
-    say("The training has ended.")
-    sys.exit(0)
