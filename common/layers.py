@@ -1,9 +1,7 @@
 """Arrays → tensors: the layers that the three scripts are built from.
 
-Each helper adds its operations to the default graph and notes the new layer in a collection of that
-graph, from which `layers_of` lists all layers.
-
-The helpers and their signatures follow Hvass, TensorFlow Tutorial #02.
+Each helper adds its operations to the default graph, and notes the new layer in a collection that
+`layers_of` reads. The helpers and their signatures follow Hvass, TensorFlow Tutorial #02.
 """
 
 from __future__ import annotations
@@ -38,8 +36,7 @@ def _pool(function: Callable[..., tf.Tensor]) -> Callable[[tf.Tensor], tf.Tensor
     return lambda layer: function(layer, ksize=2, strides=2, padding="SAME")
 
 
-# Ways to halve height and width. With "stride" the convolution itself leaves out every second row
-# and column.
+# Ways to halve height and width. With "stride" the convolution leaves out every second position.
 POOLINGS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
     "max": _pool(tf.nn.max_pool2d),
     "average": _pool(tf.nn.avg_pool2d),
@@ -52,7 +49,6 @@ class Layer(NamedTuple):
     """One row of the network's description."""
 
     name: str
-    input: tf.Tensor
     output: tf.Tensor
     weights: tf.Variable  # of batch normalisation: the scales
     biases: tf.Variable
@@ -65,10 +61,10 @@ class Layer(NamedTuple):
 
 
 class BatchMoments(NamedTuple):
-    """Mean and variance of a mini-batch, which batch normalisation has computed."""
+    """Mean and variance of a layer over a mini-batch, as batch normalisation computes them."""
 
-    layer: tf.Tensor  # of this layer
-    axes: list[int]  # over these axes
+    layer: tf.Tensor
+    axes: list[int]
     mean: tf.Tensor
     variance: tf.Tensor
 
@@ -81,9 +77,9 @@ def layers_of(graph: tf.Graph) -> list[Layer]:
 def new_seed() -> list[int]:
     """Return a new pair of seeds for the default graph's next random operation.
 
-    The first number is the graph's seed (`tf.set_random_seed`), the second counts the pairs
-    returned so far. A random operation of the `stateless` kind turns a pair into the same numbers
-    every time, on every machine. Without `tf.set_random_seed` the first number is random.
+    The first number is the graph's seed (`tf.set_random_seed`), or random without one; the second
+    counts the pairs returned so far. A random operation of the `stateless` kind turns a pair into
+    the same numbers every time, on every machine.
     """
     graph = tf.get_default_graph()
     seed = graph.seed if graph.seed is not None else secrets.randbits(31)
@@ -108,9 +104,8 @@ def new_weights(shape: list[int]) -> tf.Variable:
     Random, because neurons with equal weights stay equal; small, because large scores saturate the
     softmax.
     """
-    return tf.Variable(
-        tf.random.stateless_truncated_normal(shape, seed=new_seed(), stddev=0.05), name="weights"
-    )
+    initial = tf.random.stateless_truncated_normal(shape, seed=new_seed(), stddev=0.05)
+    return tf.Variable(initial, name="weights")
 
 
 def new_biases(length: int) -> tf.Variable:
@@ -166,31 +161,24 @@ def new_conv_layer(
             # four and when ReLU cuts them at zero. So bias and ReLU are needed for a quarter of
             # the numbers only.
             layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), biases))
-        _note_layer(scope, input, layer, weights, biases, positions)
+        _note_layer(scope, layer, weights, biases, positions)
     return layer, weights
 
 
 def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
     """Put each image's numbers into one row, as a fully-connected layer needs them.
 
-    Args:
-        layer: [n, height, width, channels].
-
-    Returns:
-        the same numbers as [n, num_features], and num_features = height · width · channels.
+    Returns, for `layer` [n, height, width, channels], the same numbers as [n, num_features], and
+    num_features = height · width · channels.
     """
     num_features = math.prod(layer.shape.as_list()[1:])
     return tf.reshape(layer, [-1, num_features]), num_features
 
 
 def average_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """Reduce each feature map to its mean: how much of the pattern there is, at any place.
+    """Reduce each feature map to its mean: how much of the pattern there is, at any position.
 
-    Args:
-        layer: [n, height, width, channels].
-
-    Returns:
-        [n, channels], and channels.
+    Returns, for `layer` [n, height, width, channels], the means [n, channels], and channels.
     """
     return tf.reduce_mean(layer, axis=[1, 2]), layer.shape.as_list()[-1]
 
@@ -208,13 +196,10 @@ def new_fc_layer(
     Args:
         input: float32 [n, num_inputs].
         num_inputs: numbers in each row of `input`.
-        num_outputs: number of neurons, which is the length of each row of the result.
+        num_outputs: number of neurons. The result is float32 [n, num_outputs].
         use_relu: False means the same as `activation=None`.
         activation: what is applied at the end; None for nothing. Without an activation between
             them, several layers can compute no more than one.
-
-    Returns:
-        float32 [n, num_outputs].
     """
     with tf.name_scope(_next_name("fc")) as scope:
         weights = new_weights([num_inputs, num_outputs])
@@ -222,19 +207,16 @@ def new_fc_layer(
         layer = tf.nn.bias_add(tf.matmul(input, weights), biases)
         if use_relu and activation is not None:
             layer = activation(layer)
-        _note_layer(scope, input, layer, weights, biases)
+        _note_layer(scope, layer, weights, biases)
     return layer
 
 
 def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
     """Shift and scale each channel to mean 0 and variance 1, then by two trained numbers.
 
-    While training, mean and variance are those of the mini-batch. Otherwise they are moving
-    averages, which the train step updates (the graph's UPDATE_OPS).
-
-    Args:
-        layer: float32, channels last.
-        is_training: bool, a scalar.
+    While training (`is_training`, a bool scalar) mean and variance are those of the mini-batch.
+    Otherwise they are moving averages, which the train step updates (the graph's UPDATE_OPS).
+    `layer` is float32, channels last.
 
     Source: Ioffe and Szegedy, "Batch normalization", 2015 (arXiv 1502.03167).
     """
@@ -255,17 +237,14 @@ def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
         variance = tf.where(is_training, batch_variance, moving_variance)
         normal = tf.nn.batch_normalization(layer, mean, variance, offset, scale, 1e-3)
         # In use it is one more scale and offset, which the layer before it can absorb.
-        _note_layer(scope, layer, normal, scale, offset, positions=0)
+        _note_layer(scope, normal, scale, offset, positions=0)
     return normal
 
 
 def hidden_activation(settings: Namespace, is_training: tf.Tensor) -> Activation:
-    """Return the activation of hidden layers: ReLU, unless the settings ask for another one.
+    """Return the activation of hidden layers, a key of ACTIVATIONS: `settings.activation`.
 
-    Args:
-        settings: `activation`, a key of ACTIVATIONS; with `batch_norm` it follows a batch
-            normalisation.
-        is_training: bool, a scalar.
+    With `settings.batch_norm` it follows a batch normalisation.
     """
     activation = ACTIVATIONS[settings.activation]
     if settings.batch_norm:
@@ -283,7 +262,7 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     Args:
         layer: float32, any shape.
         rate: the fraction to drop, 0 ≤ rate < 1.
-        is_training: bool, a scalar.
+        is_training: bool scalar.
 
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
     overfitting", JMLR 15, 2014.
@@ -297,12 +276,11 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
 
 def describe(graph: tf.Graph) -> str:
     """Return a table of the graph's layers: name, output shape, parameters, and their total."""
-    layers = layers_of(graph)
     rows = [
         (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
-        for layer in layers
+        for layer in layers_of(graph)
     ]
-    rows.append(("total", "", sum(layer.num_parameters for layer in layers)))
+    rows.append(("total", "", sum(count for _, _, count in rows)))
     width = max(8, *(len(name) for name, _, _ in rows))
     return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
 
@@ -315,14 +293,8 @@ def _next_name(kind: str) -> str:
 
 
 def _note_layer(
-    scope: str,
-    input: tf.Tensor,
-    output: tf.Tensor,
-    weights: tf.Variable,
-    biases: tf.Variable,
-    positions: int = 1,
+    scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable, positions: int = 1
 ) -> None:
     """Note a layer whose weights are used once at each of so many positions."""
     multiply_adds = positions * math.prod(weights.shape.as_list())
-    layer = Layer(scope.rstrip("/"), input, output, weights, biases, multiply_adds)
-    tf.add_to_collection(LAYERS, layer)
+    tf.add_to_collection(LAYERS, Layer(scope.rstrip("/"), output, weights, biases, multiply_adds))

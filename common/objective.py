@@ -232,10 +232,6 @@ class Optimizer(tf.train.Optimizer):
         """Return one of the optimizer's own variables, as `tf.train.Optimizer.get_slot` does."""
         return self._optimizer.get_slot(var, name)
 
-    def get_slot_names(self) -> list[str]:
-        """Return the names that `get_slot` knows."""
-        return self._optimizer.get_slot_names()
-
     def variables(self) -> list[tf.Variable]:
         """Return the optimizer's own variables."""
         return self._optimizer.variables()
