@@ -27,13 +27,13 @@ def test_two_machines_train_as_one(new_machines, capfd, tmp_path):
     assert not (tmp_path / "worker0").exists()
 
 
-# One machine computes the steps of MLP and CNN in two halves: they have enough work for that.
+# On two cores, one machine computes the steps of MLP and CNN in two halves.
 NETS = {
     "softmax": [mnist_softmax, "--l1", "1e-4", "--optimizer", "momentum"],
-    # With dropout and distortions, which are drawn for the whole mini-batch.
+    # With dropout and distortions, whose random numbers are those of the whole mini-batch.
     "mlp": [mnist_mlp, "--hidden", "220", "16", "--l2", "0.001", "--clip-norm", "1", "--augment"],
-    # In the CNN each step amplifies how the last one was rounded, and a longer step does it more:
-    # with the usual rate, twice this one, one loss of 67 has differed by 0.000101.
+    # In the CNN each step amplifies the rounding errors of the last one, and the more so the higher
+    # the learning rate: with the default, twice this one, one loss of 67 has differed by 0.000101.
     "cnn": [
         *(mnist_cnn, "--conv", "3x8", "3x8", "--fc", "20", "--augment"),
         *("--learning-rate", "0.0025"),
@@ -80,7 +80,7 @@ def test_asynchronous_machines_learn_too(new_machines, tmp_path):
 
 @pytest.mark.slow
 def test_batch_norm_trains_on_several_machines(new_machines, tmp_path):
-    """Not as on one machine: each normalises its own slice."""
+    """Not as on one machine: each machine normalises its own rows."""
     flags = ["--train-size", "1000", "--epochs", "5", "--hidden", "64", "--batch-norm"]
     machines = new_machines(["mnist_mlp.py", *flags], 2)
     all_machines = [machines.start("chief"), machines.start("worker"), machines.start("worker", 1)]
@@ -113,7 +113,7 @@ def test_a_killed_worker_rejoins(long_run, tmp_path):
 
 @pytest.mark.slow
 def test_a_killed_chief_resumes(long_run, tmp_path):
-    """The same command each time: with --resume, and where there is nothing yet it just begins."""
+    """The same command each time, also the first time, when there is no checkpoint."""
     machines, expected = long_run
     workers = [machines.start("worker", index) for index in range(2)]
     for epoch in (5, 20):

@@ -1,4 +1,4 @@
-"""TF_CONFIG → who is who, and a server at its own address only."""
+"""TF_CONFIG → the tasks of a cluster; a server listens at its own address only."""
 
 import json
 import re

@@ -43,7 +43,7 @@ def test_a_killed_parameter_server_is_a_sentence(new_machines):
     chief, ps = machines.start("chief"), machines.start("ps")
     chief.until(r"\n +3 ")
     ps.kill()
-    machines.start("ps")  # it comes back, but what it kept does not
+    machines.start("ps")  # it comes back, but without the variables
     assert chief.end() == 1
     assert "Error: the variables are lost with a machine that held them" in chief.text
     assert "Traceback" not in chief.text
@@ -61,8 +61,8 @@ def test_a_diverging_run_ends_on_all_machines(new_machines):
 
 
 @pytest.mark.slow
-def test_ctrl_c_is_heard_everywhere(new_machines):
-    """The chief leaves a checkpoint; the worker waits for its return, until told not to."""
+def test_ctrl_c_ends_chief_and_worker(new_machines):
+    """The chief writes a checkpoint; the worker waits for it to come back, until its own Ctrl-C."""
     machines = new_machines(["mnist_softmax.py", *TINY, "--epochs", "1000"], 1)
     chief, worker = machines.start("chief"), machines.start("worker")
     chief.until(r"\n +3 ")
@@ -82,13 +82,13 @@ def test_an_address_of_another_machine_or_a_taken_port_is_a_sentence(new_machine
         worker = machines.start("worker")
         assert worker.end() == 1
     assert "cannot be used on this machine: Address already in use" in worker.text
-    machines.cluster["worker"] = ["192.0.2.1:2222"]  # an address for examples: nobody has it
+    machines.cluster["worker"] = ["192.0.2.1:2222"]  # an address for examples, which no machine has
     worker = machines.start("worker")
     assert worker.end() == 1
     assert "cannot be used on this machine: Cannot assign requested address" in worker.text
 
 
-# Hosts of their own.
+# Machines with an address and a cable of their own.
 
 
 def ip(arguments):
@@ -124,7 +124,7 @@ def hosts():
 
 
 @pytest.mark.slow
-def test_hosts_of_their_own_train_as_one_and_survive_a_cut_cable(hosts, new_machines, tmp_path):
+def test_hosts_train_as_one_and_survive_a_cut_cable(hosts, new_machines, tmp_path):
     flags = [*TINY, "--hidden", "16", "--iterations", "90"]
     expected = mnist_mlp.main([*flags, "--output-dir", str(tmp_path / "alone")])
     machines = new_machines(["mnist_mlp.py", *flags], wait=15)
