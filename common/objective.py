@@ -204,7 +204,8 @@ class Optimizer(tf.train.Optimizer):
 
             updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
             train_step = apply(loss, gradients, updates)
-        noted = TrainingStep(train_step, loss, variables, updates, apply, options)
+        obstacle = self._obstacle(options)
+        noted = TrainingStep(train_step, loss, variables, updates, apply, obstacle)
         graph.add_to_collection(STEPS, noted)
         return train_step
 
@@ -235,6 +236,16 @@ class Optimizer(tf.train.Optimizer):
     def variables(self) -> list[tf.Variable]:
         """Return the optimizer's own variables."""
         return self._optimizer.variables()
+
+    def _obstacle(self, options: dict[str, Any]) -> str | None:
+        """Return what else than the loss decides the step, so that it cannot be computed again."""
+        expected = {self: Optimizer, self._optimizer: tf.train.Optimizer}
+        for one, kind in expected.items():
+            if type(one).compute_gradients is not kind.compute_gradients:
+                return f"{type(one).__name__} computes gradients in its own way"
+        if tf.no_op().control_inputs:
+            return "minimize() was called inside tf.control_dependencies"
+        return f"minimize() got the option {min(options)}" if options else None
 
     def _step_to_count(self, global_step: tf.Variable | None) -> tf.Variable | None:
         """Return the variable to count, the graph's global step only for the first who asks."""
@@ -287,4 +298,4 @@ class TrainingStep(NamedTuple):
     updates: Sequence[tf.Operation]
     # (loss, gradients, updates) → an operation that does with them what `operation` does.
     apply: Callable[[tf.Tensor, Sequence[tf.Tensor], Sequence[tf.Operation]], tf.Operation]
-    options: dict[str, Any]  # how the gradients were computed
+    obstacle: str | None  # why it cannot

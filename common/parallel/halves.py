@@ -81,8 +81,8 @@ def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
     Raises:
         NotDivisibleError: it is not certain that it would do the same, or it would not be faster.
     """
-    if set(step.options) - {"gate_gradients"}:
-        raise NotDivisibleError(f"minimize() got the option {min(step.options)}")
+    if step.obstacle:
+        raise NotDivisibleError(step.obstacle)
     updates = [getattr(update, "op", update) for update in step.updates]
     for op in updates:
         if op.type not in UPDATES or op.control_inputs:
