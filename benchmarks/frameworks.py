@@ -43,6 +43,10 @@ class Framework(NamedTuple):
 
 FRAMEWORKS = {
     "ours": Framework("ours", "benchmarks.ours.Ours"),
+    # The step as the script writes it: not in halves, and without an einsum for tall weights.
+    "ours-as-written": Framework(
+        "ours, `--no-divide-steps`", "benchmarks.ours.Ours", flags=("--no-divide-steps",)
+    ),
     "plain": Framework("plain `tf.Session.run`", "benchmarks.plain.Plain"),
     "pytorch": Framework("PyTorch as documented", "benchmarks.pytorch.Documented", ("torch",)),
     "pytorch-tuned": Framework(

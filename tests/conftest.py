@@ -1,4 +1,4 @@
-"""What all tests need before TensorFlow is imported."""
+"""What all tests need: the variables below before TensorFlow is imported, and trained nets."""
 
 import os
 
@@ -6,3 +6,18 @@ import os
 # oneDNN kernels are those of the scripts.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+import pytest
+import trained
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """Folders that all tests of the session have in common."""
+    return trained.Shared(tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def trained_run(shared):
+    """Name of a script → its run in trained.py."""
+    return shared.run_of

@@ -1,12 +1,10 @@
-"""What the tests of files to read share: those of idx.py, download.py, data.py and pictures.py.
+"""Helpers for tests of files to read: IDX files, downloads, data sets and pictures.
 
 Small IDX files, written from the format's description and not by the reader; the real files; files
-damaged by chance; and what every one of these tests asks: how much memory, how long, and is the
-message a sentence?
+damaged at random; limits on memory and time; and whether a message is a sentence.
 """
 
 import gzip
-import os
 import signal
 import struct
 import tracemalloc
@@ -18,10 +16,6 @@ import numpy as np
 REPOSITORY = Path(__file__).resolve().parents[1]
 MNIST = REPOSITORY / "data" / "MNIST"
 MEGABYTE = 1024**2
-
-# A user who wants TensorFlow's log lines gets a package that does not import TensorFlow by itself:
-# that shows whether a module needs it, and makes a new process start at once.
-WITHOUT_TENSORFLOW = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "0"}
 
 TYPE_BYTES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 

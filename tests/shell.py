@@ -10,19 +10,39 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 
-def hear_ctrl_c():
-    """Undo, in a new process, that background jobs of a shell are born deaf to Ctrl-C."""
+def accept_ctrl_c():
+    """Undo, in a new process, that a shell lets its background jobs ignore Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def environment(variables=(), quiet=False):
+    """The environment of a new process, with more variables.
+
+    Args:
+        quiet: keep the variables of conftest.py, which let TensorFlow load quietly. The scripts set
+            them themselves.
+    """
+    result = os.environ | {"PYTHONPATH": str(REPOSITORY)} | dict(variables)
+    result.pop("DISPLAY", None)
+    for name in () if quiet else ("TF_CPP_MIN_LOG_LEVEL", "TF_ENABLE_ONEDNN_OPTS"):
+        if name not in dict(variables):
+            result.pop(name, None)
+    return result
+
+
+def as_script(program):
+    """A program for `python -c` that starts and ends as the scripts do."""
+    path = str(REPOSITORY / "program.py")
+    return f"import __main__; __main__.__file__ = {path!r}\n{program}"
 
 
 def start(*arguments, cwd=REPOSITORY, prefix=(), variables=(), **options):
     """Start `PREFIX python ARGUMENTS …` with more environment variables, its output in a pipe."""
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)} | dict(variables)
-    environment.pop("DISPLAY", None)
+    env = environment(variables, quiet="-c" in arguments)
     command = [*prefix, sys.executable, *map(str, arguments)]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    options["preexec_fn"] = hear_ctrl_c
-    return subprocess.Popen(command, cwd=cwd, env=environment, **streams, **options)
+    options["preexec_fn"] = accept_ctrl_c
+    return subprocess.Popen(command, cwd=cwd, env=env, **streams, **options)
 
 
 def run(*arguments, status=0, **options):

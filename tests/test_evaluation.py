@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 
+import mnist_softmax
 from common import evaluation
 from common.data import Split
 from common.evaluation import Evaluation
@@ -27,25 +28,28 @@ def test_accuracy_equals_scikit_learn():
 
 
 def test_recall_per_class_equals_scikit_learn():
-    matrix = evaluation.confusion_matrix(EXAMPLE, 4)
+    matrix = metrics.confusion_matrix(LABELS, PREDICTED)
     expected = metrics.recall_score(LABELS, PREDICTED, average=None)
     np.testing.assert_allclose(evaluation.accuracy_per_class(matrix), expected)
 
 
-def test_confusion_matrix_equals_scikit_learn():
-    for num_classes in (4, 7):  # as many as occur, and more
-        expected = metrics.confusion_matrix(LABELS, PREDICTED, labels=range(num_classes))
-        matrix = evaluation.confusion_matrix(EXAMPLE, num_classes)
-        np.testing.assert_array_equal(matrix, expected)
-        assert matrix.dtype == np.int64
+def test_accuracy_per_class_by_hand():
+    matrix = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+    fractions = evaluation.accuracy_per_class(matrix)
+    np.testing.assert_array_equal(fractions, [0.5, 1, 1, np.nan])  # class 3 does not occur
 
 
-def test_confusion_matrix_by_hand():
-    example = Evaluation(np.array([0, 1, 1, 2]), np.array([0, 0, 1, 2]), 0.0)
-    matrix = evaluation.confusion_matrix(example, 4)  # class 3 does not occur and keeps its row
-    assert matrix.tolist() == [[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
-    shares = evaluation.accuracy_per_class(matrix)
-    np.testing.assert_array_equal(shares, [0.5, 1, 1, np.nan])
+def test_the_confusion_matrix_is_printed_whole():
+    message = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("0", "1"))
+    heading, *rows = message.splitlines()
+    assert heading == "Confusion Matrix: (rows: true class, columns: predicted class)"
+    assert rows == ["[[ 5  0]", " [12  7]]"]
+    named = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("circle", "cross"))
+    assert named.splitlines()[1:] == ["[[ 5  0]  circle", " [12  7]]  cross"]
+    large = np.arange(60 * 60).reshape(60, 60) + 10**6
+    rows = evaluation.confusion_message(large, [str(k) for k in range(60)]).splitlines()[1:]
+    assert len(rows) == 60
+    assert [int(n) for row in rows for n in row.strip("[] ").split()] == large.ravel().tolist()
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 10), (5, 10), (10, 10), (9_921, 10_000)])
@@ -55,7 +59,8 @@ def test_interval_equals_scipy(correct, total):
 
 
 def test_message():
-    message = evaluation.accuracy_message(9_880, 10_000)
+    labels = np.zeros(10_000, np.int32)
+    message = evaluation.accuracy_message(Evaluation(labels + (np.arange(10_000) < 120), labels, 0))
     assert message == "Accuracy on Test-Set: 98.8% (9880 / 10000)"
 
 
@@ -72,7 +77,9 @@ def test_evaluation_in_batches_equals_evaluation_at_once(tmp_path, count):
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_true, logits=logits)
         net = Namespace(graph=graph, x=x, y_true=y_true, loss=tf.reduce_mean(losses))
         net.y_pred_cls = tf.argmax(logits, axis=1)
-    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
+        net.train_step = tf.no_op()
+    settings = mnist_softmax.read_settings(["--output-dir", str(tmp_path)])
+    with new_session(net, settings) as session:
         result = evaluation.evaluate(session, Split(images, labels))
         whole = session.run(logits, {x: images})
     np.testing.assert_array_equal(result.predicted, whole.argmax(axis=1))

@@ -1,11 +1,10 @@
 """docs/tensorflow-1-today.md: the middle column is code, and it runs."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import shell
+import tensorflow as tf
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "tensorflow-1-today.md"
 
@@ -30,6 +29,5 @@ def test_the_middle_column_runs_from_top_to_bottom(tmp_path):
 
 
 def test_the_left_column_is_why_the_page_is_needed():
-    program = "import tensorflow as tf; tf.placeholder"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert "has no attribute 'placeholder'" in result.stderr
+    assert not hasattr(tf, "placeholder")
+    assert not hasattr(tf, "Session")

@@ -60,6 +60,66 @@ def test_fc_layer_equals_numpy(graph, num_inputs, num_outputs, use_relu):
     check_against_numpy(x, layer, [row.weights, row.biases], values, numpy_layer)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, reference.relu),
+        ({"use_relu": True}, reference.relu),
+        ({"use_relu": False}, lambda values: values),
+        ({"activation": None}, lambda values: values),
+        ({"activation": tf.tanh}, np.tanh),
+        ({"activation": lambda layer: layer * 2}, lambda values: values * 2),
+        ({"use_relu": False, "activation": tf.tanh}, lambda values: values),
+    ],
+)
+def test_fc_layer_ends_with_its_activation(graph, options, expected):
+    layer = layers.new_fc_layer(tf.constant([[1.0, -2, 3]]), 3, 50, **options)
+    (row,) = layers.layers_of(graph)
+    result, weights, biases = run([layer, row.weights, row.biases])
+    np.testing.assert_allclose(result, expected([[1.0, -2, 3]] @ weights + biases), atol=1e-6)
+    assert row.output is layer
+
+
+def test_the_helpers_take_their_arguments_by_position_as_the_tutorial_does(graph):
+    """Hvass, TensorFlow Tutorial #02: `use_pooling` and `use_relu` are the last ones."""
+    images = tf.placeholder(tf.float32, [None, 28, 28, 1])
+    conv1, weights_conv1 = layers.new_conv_layer(images, 1, 5, 16, True)
+    conv2, weights_conv2 = layers.new_conv_layer(conv1, 16, 5, 36, False)
+    flat, num_features = layers.flatten_layer(conv2)
+    fc1 = layers.new_fc_layer(flat, num_features, 128, True)
+    fc2 = layers.new_fc_layer(fc1, 128, 10, False)
+    shapes = [layer.shape.as_list()[1:] for layer in (conv1, conv2, flat, fc1, fc2)]
+    assert shapes == [[14, 14, 16], [14, 14, 36], [num_features], [128], [10]]
+    assert num_features == 14 * 14 * 36
+    assert weights_conv1.shape.as_list() == [5, 5, 1, 16]
+    assert weights_conv2.shape.as_list() == [5, 5, 16, 36]
+    assert [layer.op.type for layer in (fc1, fc2)] == ["Relu", "BiasAdd"]
+    assert [row.name for row in layers.layers_of(graph)] == ["conv1", "conv2", "fc1", "fc2"]
+    assert layers.new_weights([3, 4]).shape.as_list() == [3, 4]
+    assert layers.new_biases(7).shape.as_list() == [7]
+
+
+def test_a_dense_layer_is_a_matmul_and_a_bias_add(graph):
+    layers.new_fc_layer(tf.placeholder(tf.float32, [None, 3]), 3, 2)
+    types = [op.type for op in graph.get_operations()]
+    assert (types.count("MatMul"), types.count("BiasAdd"), types.count("Relu")) == (1, 1, 1)
+
+
+def test_output_sizes_of_convolutions():
+    """SAME: ⌈in / stride⌉. VALID: ⌈(in − filter + 1) / stride⌉. Pooling halves, rounded up."""
+    for size in range(3, 12):
+        for filter_size in range(1, min(size, 5) + 1):
+            sizes = {"SAME": size, "VALID": size - filter_size + 1}
+            for padding, rows in sizes.items():
+                for pooling, expected in (("none", rows), ("stride", -(-rows // 2))):
+                    layer, _ = layers.new_conv_layer(
+                        *(tf.zeros([1, size, size, 1]), 1, filter_size, 2),
+                        pooling=pooling,
+                        padding=padding,
+                    )
+                    assert layer.shape.as_list() == [1, expected, expected, 2]
+
+
 @pytest.mark.parametrize("use_pooling", [True, False])
 @pytest.mark.parametrize(("height", "width", "filter_size"), [(6, 6, 5), (5, 4, 3), (4, 5, 2)])
 def test_conv_layer_equals_numpy(graph, use_pooling, height, width, filter_size):
@@ -124,10 +184,10 @@ def dropped(step, is_training=True, seed=3, rate=0.3, size=100_000):
             return session.run(layer)
 
 
-def test_dropout_drops_the_share_and_scales_the_rest():
+def test_dropout_drops_the_fraction_and_scales_the_rest():
     values = dropped(step=0)
     assert set(np.unique(values)) == {0, np.float32(1 / 0.7)}
-    # The standard error of the share is 0.0015.
+    # The standard error of the fraction is 0.0015.
     assert (values == 0).mean() == pytest.approx(0.3, abs=0.006)
 
 

@@ -3,9 +3,9 @@
 import math
 from argparse import Namespace
 
-from common import objective
-from common.layers import layers_of, new_fc_layer
-from common.session import new_session
+import mnist_softmax
+from common import layers, objective
+from common.session import averaged_weights, new_session
 
 import numpy as np
 import pytest
@@ -44,15 +44,12 @@ def test_one_cycle_of_a_few_steps_is_positive(num_steps):
     assert all(rate > 0 for rate in rates("one-cycle", 1.0, range(num_steps), num_steps))
 
 
-def settings_for(optimizer, learning_rate, decay="constant", clip_norm=None, average=None):
-    return Namespace(
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        decay=decay,
-        clip_norm=clip_norm,
-        moving_average=average,
-        batch_size=1,
-    )
+def settings_for(optimizer, learning_rate, decay="constant", output_dir=None, **chosen):
+    argv = ["--optimizer", optimizer, "--learning-rate", learning_rate, "--decay", decay]
+    argv += ["--output-dir", output_dir]
+    for name, value in chosen.items():
+        argv += [f"--{name.replace('_', '-')}", value]
+    return mnist_softmax.read_settings([str(word) for word in argv])
 
 
 def minimise(optimizer, learning_rate, steps, **flags):
@@ -60,7 +57,7 @@ def minimise(optimizer, learning_rate, steps, **flags):
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.Variable(5.0)
         settings = settings_for(optimizer, learning_rate, **flags)
-        train_step = objective.new_train_step(tf.square(x), settings, steps)
+        train_step = objective.new_optimizer(settings, steps).minimize(tf.square(x))
         session.run(tf.global_variables_initializer())
         values = []
         for _ in range(steps):
@@ -101,7 +98,8 @@ def test_clipping_shortens_the_step_and_keeps_its_direction():
     with tf.Graph().as_default(), tf.Session() as session:
         x, y = tf.Variable(3.0), tf.Variable(4.0)
         loss = (tf.square(x) + tf.square(y)) / 2  # gradient (3, 4), of length 5
-        train_step = objective.new_train_step(loss, settings_for("sgd", 1.0, clip_norm=1.0), 1)
+        optimizer = objective.new_optimizer(settings_for("sgd", 1.0, clip_norm=1.0), 1)
+        train_step = optimizer.minimize(loss)
         session.run(tf.global_variables_initializer())
         session.run(train_step)
         assert session.run([x, y]) == pytest.approx([3 - 3 / 5, 4 - 4 / 5])
@@ -130,52 +128,33 @@ def test_cosine_by_hand():
     assert rates("cosine", 1.0, [0, 25, 50, 100], 100) == pytest.approx(expected, abs=1e-6)
 
 
-def test_cross_entropy_between_two_distributions():
-    """Target (1, 0, 0), prediction (0.5, 0.4, 0.1): −ln 0.5 = 0.693. It is not symmetric."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        logits = tf.log(tf.constant([[0.5, 0.4, 0.1]]))
-        value = session.run(objective.cross_entropy(logits, tf.constant([[1.0, 0, 0]])))
-        assert value == pytest.approx([0.6931], abs=1e-4)
-        swapped = session.run(
-            objective.cross_entropy(tf.log([[0.98, 0.01, 0.01]]), tf.constant([[0.5, 0.4, 0.1]]))
-        )
-        assert swapped == pytest.approx([-0.5 * math.log(0.98) - 0.5 * math.log(0.01)], rel=1e-4)
-
-
-def test_squared_error_by_hand():
-    with tf.Graph().as_default(), tf.Session() as session:
-        outputs, one_hot = tf.constant([[0.5, 2.0], [1.0, 0.0]]), tf.one_hot([1, 0], 2)
-        assert session.run(objective.squared_error(outputs, one_hot)).tolist() == [1.25, 0]
-
-
 def test_penalties_are_taken_on_weights_and_not_on_biases():
     values = {}
     with tf.Graph().as_default() as graph, tf.Session() as session:
         tf.set_random_seed(1)
-        logits = new_fc_layer(tf.ones([4, 3]), 3, 2, use_relu=False)
-        one_hot = tf.one_hot([0, 1, 1, 0], 2)
-        for l1, l2 in ((0, 0), (0.5, 0), (0, 0.25)):
-            settings = Namespace(loss="cross-entropy", l1=l1, l2=l2)
-            values[l1, l2] = objective.new_loss(logits, one_hot, settings)
+        logits = layers.new_fc_layer(tf.ones([4, 3]), 3, 2, use_relu=False)
+        layers.batch_norm(logits, tf.constant(True))  # its scales are left out, too
+        for l1, l2 in ((0, 0), (0.5, 0), (0, 0.25), (0.5, 0.25)):
+            values[l1, l2] = objective.weight_penalty(Namespace(l1=l1, l2=l2))
+        assert values.pop((0, 0)) == 0
         session.run(tf.global_variables_initializer())
-        weights = session.run(layers_of(graph)[0].weights)
+        weights = session.run(layers.layers_of(graph)[0].weights)
         values = session.run(values)
-    assert values[0.5, 0] - values[0, 0] == pytest.approx(0.5 * np.abs(weights).sum(), rel=1e-5)
-    assert values[0, 0.25] - values[0, 0] == pytest.approx(
-        0.25 * np.square(weights).sum() / 2, rel=1e-4
-    )
+    l1, l2 = 0.5 * np.abs(weights).sum(), 0.25 * np.square(weights).sum() / 2
+    assert values[0.5, 0] == pytest.approx(l1, rel=1e-5)
+    assert values[0, 0.25] == pytest.approx(l2, rel=1e-5)
+    assert values[0.5, 0.25] == pytest.approx(l1 + l2, rel=1e-5)
 
 
 def test_moving_averages_by_hand_and_their_exchange(tmp_path):
     """The average follows with min(0.9, (1 + k) / (10 + k)) in step k, and changes places."""
     with tf.Graph().as_default() as graph:
         x = tf.Variable(5.0)
-        train_step = objective.new_train_step(
-            tf.square(x), settings_for("sgd", 0.3, average=0.9), 5
-        )
-    net = Namespace(graph=graph)
+        settings = settings_for("sgd", 0.3, moving_average=0.9, output_dir=tmp_path)
+        train_step = objective.new_optimizer(settings, 5).minimize(tf.square(x))
+    net = Namespace(graph=graph, train_step=train_step)
     weight = average = 5.0
-    with new_session(net, Namespace(output_dir=tmp_path, bfloat16=False)) as session:
+    with new_session(net, settings) as session:
         for k in range(1, 6):
             session.run(train_step)
             weight *= 0.4
@@ -183,7 +162,7 @@ def test_moving_averages_by_hand_and_their_exchange(tmp_path):
             average = keep * average + (1 - keep) * weight
         assert session.run(x.value()) == pytest.approx(weight, rel=1e-5)
         for _ in range(2):
-            with session.averaged_weights():
+            with averaged_weights(session):
                 assert session.run(x.value()) == pytest.approx(average, rel=1e-5)
             assert session.run(x.value()) == pytest.approx(weight, rel=1e-5)
 
@@ -192,7 +171,8 @@ def test_the_schedule_follows_the_global_step():
     with tf.Graph().as_default(), tf.Session() as session:
         x = tf.Variable(0.0)
         settings = settings_for("sgd", 1.0, "one-cycle")
-        train_step = objective.new_train_step(x, settings, 20)  # gradient 1: x falls by the rate
+        # The gradient is 1: x falls by the rate.
+        train_step = objective.new_optimizer(settings, 20).minimize(x)
         session.run(tf.global_variables_initializer())
         positions = [0.0]
         for _ in range(20):
@@ -200,3 +180,51 @@ def test_the_schedule_follows_the_global_step():
             positions.append(float(session.run(x)))
     expected = rates("one-cycle", 1.0, range(20), 20)
     np.testing.assert_allclose(-np.diff(positions), expected, atol=1e-5)
+
+
+def test_a_step_in_two_calls_equals_minimize():
+    results = []
+    for in_two_calls in (False, True):
+        with tf.Graph().as_default(), tf.Session() as session:
+            x, unused = tf.Variable([3.0, -4.0]), tf.Variable(1.0)
+            optimizer = objective.new_optimizer(settings_for("adam", 0.1, clip_norm=1), 5)
+            loss = tf.reduce_sum(tf.square(x))
+            if in_two_calls:
+                pairs = optimizer.compute_gradients(loss)
+                assert [variable for _, variable in pairs] == [x, unused]
+                train_step = optimizer.apply_gradients(pairs)
+            else:
+                train_step = optimizer.minimize(loss)
+            session.run(tf.global_variables_initializer())
+            for _ in range(5):
+                session.run(train_step)
+            results.append(session.run([x, unused, tf.train.get_global_step()]))
+            assert optimizer.get_slot(x, "m") is not None
+            assert len(optimizer.variables()) >= 2
+    for first, second in zip(*results, strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert results[0][2] == 5
+
+
+def test_two_optimizers_count_a_step_once():
+    with tf.Graph().as_default(), tf.Session() as session:
+        x, y = tf.Variable(3.0), tf.Variable(4.0)
+        steps = [
+            objective.new_optimizer(settings_for("sgd", 0.1), 9).minimize(
+                tf.square(v), var_list=[v]
+            )
+            for v in (x, y)
+        ]
+        session.run(tf.global_variables_initializer())
+        for _ in range(3):
+            session.run(steps)
+        assert session.run(tf.train.get_global_step()) == 3
+        assert session.run([x, y]) == pytest.approx([3 * 0.8**3, 4 * 0.8**3])
+
+
+def test_a_loss_that_depends_on_no_variable_is_refused():
+    with tf.Graph().as_default():
+        tf.Variable(1.0)
+        optimizer = objective.new_optimizer(settings_for("sgd", 0.1), 1)
+        with pytest.raises(ValueError, match="the loss depends on none of the variables"):
+            optimizer.minimize(tf.constant(1.0))

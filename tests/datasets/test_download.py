@@ -1,40 +1,26 @@
-"""common/download.py: MNIST's files and their checksums; mirrors, good and misbehaving."""
+"""common/datasets/download.py: MNIST's files and their checksums; mirrors, good and misbehaving."""
 
 import errno
-import fcntl
 import gzip
 import hashlib
 import os
 import resource
 import shutil
 import signal
-import ssl
-import struct
 import subprocess
-import sys
-import termios
-import threading
 import urllib.error
 import urllib.request
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from common import UserError, download
+from common import UserError
+from common.datasets import download
 from common.datasets.download import CHECKSUMS, fetch
 from common.datasets.idx import DataError
 
-import numpy as np
 import pytest
 import shell
-from idx_files import (
-    MEGABYTE,
-    MNIST,
-    REPOSITORY,
-    TEST_LABELS,
-    WITHOUT_TENSORFLOW,
-    idx_bytes,
-    sentence_of,
-)
+import terminal
+from idx_files import MNIST, REPOSITORY, TEST_LABELS, sentence_of
+from mirrors import GOOD_BYTES, serving
 
 # The real files.
 
@@ -51,147 +37,7 @@ def test_checksums_here_and_in_the_readme_are_those_of_the_files():
         assert f"{len(content):,}" in text
 
 
-# The download, from a real server that misbehaves as real ones do.
-
-GOOD_BYTES = (MNIST / TEST_LABELS).read_bytes()
-OTHER_LABELS = gzip.compress(idx_bytes((np.arange(10_000) % 10).astype(np.uint8)))
-
-
-class Mirror(BaseHTTPRequestHandler):
-    """/good/NAME sends the file; the other first folders name a way to misbehave."""
-
-    def do_GET(self):
-        _, behaviour, name = self.path.split("/", 2)
-        getattr(self, behaviour.replace("-", "_"), self.status)(name)
-
-    def log_message(self, *_):
-        pass
-
-    def send(self, body, length=None, status=200, **headers):
-        self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        if length != "none":
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def good(self, name):
-        self.send((MNIST / name).read_bytes())
-
-    def without_length(self, name):
-        self.send((MNIST / name).read_bytes(), length="none")
-
-    def status(self, _):
-        self.send(b"<html>no</html>", status=int(self.path.split("/")[1]))
-
-    def html(self, _):
-        self.send(b"<!DOCTYPE html><html><body>Please log in.</body></html>")
-
-    def empty(self, _):
-        self.send(b"")
-
-    def cut(self, _):
-        self.send(GOOD_BYTES[:2_000])
-
-    def cut_early(self, _):
-        self.send(GOOD_BYTES[:2_000], length=len(GOOD_BYTES))
-
-    def cut_chunk(self, _):
-        self.protocol_version = "HTTP/1.1"
-        self.send(b"fff\r\n" + GOOD_BYTES[:2_000], "none", **{"Transfer-Encoding": "chunked"})
-        self.close_connection = True
-
-    def flipped(self, _):
-        self.send(GOOD_BYTES[:3_000] + bytes([GOOD_BYTES[3_000] ^ 4]) + GOOD_BYTES[3_001:])
-
-    def wrong(self, _):
-        self.send(OTHER_LABELS)
-
-    def trailing(self, _):
-        self.send(GOOD_BYTES + b"<!-- served by a proxy -->")
-
-    def endless(self, _):
-        self.send(b"", length="none")
-        self.fill(bytes(MEGABYTE))
-
-    def endless_gzip(self, _):
-        self.send(b"", length="none")
-        self.fill(gzip.compress(b"") * 50_000)
-
-    def fill(self, block):
-        try:
-            while True:
-                self.wfile.write(block)
-        except OSError:
-            self.server.hung_up.set()
-
-    def drops(self, _):
-        self.send(b"", length=len(GOOD_BYTES))
-        try:
-            for byte in GOOD_BYTES:
-                self.wfile.write(bytes([byte]))
-                if self.server.closing.wait(0.05):
-                    return
-        except OSError:
-            self.server.hung_up.set()
-
-    def silent(self, _):
-        self.server.closing.wait(30)
-
-    def stalled(self, _):
-        self.send(GOOD_BYTES[:2_000], length=len(GOOD_BYTES))
-        self.server.stalled.set()
-        self.server.closing.wait(30)
-
-    def escape_codes(self, _):
-        self.wfile.write(
-            b"HTTP/1.0 500 \x1b[2J\x1b[31mformat your disk" + b"!" * 60_000 + b"\r\n\r\n"
-        )
-
-    def hang_up(self, _):
-        self.close_connection = True
-
-    def no_http(self, _):
-        self.wfile.write(b"220 mail.example.org ready\r\n")
-
-    def redirect(self, name):
-        self.send(b"", status=302, Location=f"/good/{name}")
-
-    def redirect_in_a_circle(self, name):
-        self.send(b"", status=302, Location=self.path)
-
-    def redirect_to_ftp(self, name):
-        self.send(b"", status=302, Location=f"ftp://127.0.0.1/{name}")
-
-    def redirect_to_disk(self, name):
-        self.send(b"", status=302, Location=(MNIST / name).as_uri())
-
-    def redirect_to_nonsense(self, _):
-        self.send(b"", status=302, Location="http://[::1/")
-
-    def redirect_to_plain_http(self, name):
-        self.send(b"", status=302, Location=f"{self.server.plain_url}/good/{name}")
-
-
-@contextmanager
-def serving(certificate=None):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
-    server.closing, server.hung_up, server.stalled = (threading.Event() for _ in range(3))
-    if certificate:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    server.url = f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}"
-    try:
-        yield server
-    finally:
-        server.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+# The download.
 
 
 @pytest.fixture
@@ -363,20 +209,16 @@ def test_mirrors_are_asked_over_https():
     )
 
 
-FETCH = (
-    "import sys; from common.download import fetch; fetch(sys.argv[1], sys.argv[2], sys.argv[3:])"
-)
+FETCH = """
+import sys
+from common.datasets.download import fetch
+fetch(sys.argv[1], sys.argv[2], sys.argv[3:])
+"""
 
 
 def test_ctrl_c_during_the_download_leaves_nothing(server, tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-c", FETCH, TEST_LABELS, tmp_path, f"{server.url}/stalled/"],
-        cwd=REPOSITORY,
-        env={**WITHOUT_TENSORFLOW, "no_proxy": "*"},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=shell.hear_ctrl_c,
-    )
+    arguments = [TEST_LABELS, tmp_path, f"{server.url}/stalled/"]
+    process = shell.start("-c", shell.as_script(FETCH), *arguments)
     assert server.stalled.wait(20)
     assert len(list(tmp_path.iterdir())) == 1  # the temporary file
     process.send_signal(signal.SIGINT)
@@ -386,14 +228,5 @@ def test_ctrl_c_during_the_download_leaves_nothing(server, tmp_path):
 
 
 def test_a_terminal_sees_a_progress_bar(server, tmp_path):
-    here, there = os.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))  # 100 columns
-    command = [sys.executable, "-c", FETCH, TEST_LABELS, tmp_path, f"{server.url}/good/"]
-    environment = {**WITHOUT_TENSORFLOW, "no_proxy": "*"}
-    subprocess.run(command, cwd=REPOSITORY, env=environment, stderr=there, check=True)
-    os.close(there)
-    shown = b""
-    with os.fdopen(here, "rb", buffering=0) as terminal, suppress(OSError):  # its end is an error
-        while chunk := terminal.read(1_000):
-            shown += chunk
-    assert f"{TEST_LABELS}: 100%" in shown.decode()
+    shown = terminal.run("-c", FETCH, TEST_LABELS, tmp_path, f"{server.url}/good/")
+    assert f"{TEST_LABELS}: 100%" in shown

@@ -1,4 +1,4 @@
-"""common/idx.py: good IDX files of every type, bad ones of every kind, and hostile ones."""
+"""common/datasets/idx.py: good IDX files of every type, bad ones and hostile ones."""
 
 import gzip
 import os

@@ -1,219 +1,251 @@
-"""common/halves.py: a step in two halves is the same step."""
+"""common/parallel/halves.py and opening.py: which step is divided, and when it is run."""
 
-import json
-import math
+import re
 import threading
 
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import objective
 from common.data import load_data
-from common.parallel import halves
+from common.layers import MOMENTS, batch_norm
+from common.objective import STEPS
+from common.parallel import halves, map_batches
+from common.parallel.fast_session import FastSession
+from common.parallel.halves import FasterStep, recompute
 from common.session import new_session
 
 import numpy as np
 import pytest
+import small_steps
 import tensorflow.compat.v1 as tf
-import test_cluster
-import test_reliability
-import test_scripts
-
-MLP = (mnist_mlp, ["--hidden", "32", "16"])
-CNN = (mnist_cnn, ["--conv", "3x4", "5x6", "--fc", "16"])
-DISTORTED = (mnist_mlp, ["--hidden", "32", "--augment", "--l2", "0.01"])
-NORMALISED = (mnist_mlp, ["--hidden", "32", "--batch-norm", "--dropout", "0"])
+from small_steps import cross_entropy, mini_batch, new_step, weights
+from tensorflow.python.client.session import BaseSession
 
 
 @pytest.fixture(scope="module")
 def mnist():
-    return load_data(train_size=1_000)
+    return load_data(train_size=300)
 
 
-@pytest.fixture(autouse=True)
-def no_gpu(monkeypatch):
-    """Let these tests mean the same on a machine that has one."""
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
-
-
-@pytest.fixture
-def divide(monkeypatch):
-    """Have small nets divided, too: the tests' ones take no time at all."""
-    monkeypatch.setattr(halves, "WORTH_SHARING", 0)
-
-
-def build(kind, data, folder, *flags):
-    script, its_flags = kind
-    settings = script.read_settings([*its_flags, *flags, "--output-dir", str(folder)])
+def build(script, data, folder, *flags):
+    settings = script.read_settings([*flags, "--iterations", "10", "--output-dir", str(folder)])
     return script.build_graph(settings, data), settings
 
 
-def feeds(net, data, rows):
-    images, labels = data.train.take(np.arange(rows.start, rows.stop))
+def feed_of(net, data, num_rows):
+    images, labels = data.train.take(np.arange(num_rows))
     return {net.x: images, net.y_true: labels, net.is_training: True}
 
 
-@pytest.mark.parametrize("kind", [MLP, CNN, DISTORTED], ids=["MLP", "CNN", "distorted"])
-@pytest.mark.parametrize("count", [1, 2, 65, 128])
-def test_loss_and_gradients_are_those_of_the_whole(divide, mnist, tmp_path, kind, count):
-    """Dropout and distortions included: image i gets the same random numbers in its half."""
-    net, settings = build(kind, mnist, tmp_path)
-    with net.graph.as_default():
-        (divided,) = net.graph.get_collection(halves.HALVES)
-        variables = tf.trainable_variables()
-        expected = [net.loss, *tf.gradients(net.loss, variables)]
-        found = [divided, *tf.gradients(divided, variables)]
-    with new_session(net, settings) as session:
-        feed_dict = feeds(net, mnist, range(count))
-        for one, other in zip(*session.run((expected, found), feed_dict), strict=True):
-            np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+def divided(net):
+    (noted,) = net.graph.get_collection(STEPS)
+    return recompute(noted, 2)
 
 
-@pytest.mark.parametrize("count", [64, 65])
-def test_batch_normalisation_looks_at_each_half_by_itself(divide, mnist, tmp_path, count):
-    net, settings = build(NORMALISED, mnist, tmp_path)
-    middle = count // 2
-    (divided,) = net.graph.get_collection(halves.HALVES)
-    with net.graph.as_default():
-        weights, biases = tf.trainable_variables()[:2]
-        mean, variance = (
-            next(v for v in tf.global_variables() if v.op.name.endswith(f"norm1/{name}"))
-            for name in ("mean", "variance")
-        )
-    with new_session(net, settings) as session:
-        parts = [feeds(net, mnist, range(middle)), feeds(net, mnist, range(middle, count))]
-        shares = np.array([middle, count - middle]) / count
-        losses = [session.run(net.loss, part) for part in parts]
-        whole = feeds(net, mnist, range(count))
-        assert session.run(divided, whole) == pytest.approx(shares @ losses, rel=1e-5)
-        assert session.run(divided, whole) != pytest.approx(session.run(net.loss, whole), rel=1e-5)
-
-        w, b = session.run([weights.value(), biases.value()])
-        sums = [part[net.x] / 255 @ w + b for part in parts]
-        means, variances = [one.mean(axis=0) for one in sums], [one.var(axis=0) for one in sums]
-        session.run(net.train_step, whole)
-        followed = session.run([mean.value(), variance.value()])
-        np.testing.assert_allclose(followed[0], 0.1 * shares @ means, atol=1e-5)
-        np.testing.assert_allclose(followed[1], 0.9 + 0.1 * shares @ variances, atol=1e-5)
+# Which step is divided.
 
 
-def test_three_steps_of_everything_end_where_the_whole_ones_end(mnist, tmp_path, monkeypatch):
-    flags = ["--clip-norm", "0.5", "--moving-average", "0.9", "--l1", "1e-5", "--augment"]
-    weights = {}
-    for limit in (0, math.inf):
-        monkeypatch.setattr(halves, "WORTH_SHARING", limit)
-        net, settings = build(MLP, mnist, tmp_path, *flags)
-        assert halves.is_in_halves(net.graph) == (limit == 0)
-        with new_session(net, settings) as session:
-            for step in range(3):
-                feed_dict = feeds(net, mnist, range(50 * step, 50 * step + 50))
-                session.run(net.train_step, feed_dict)
-            with net.graph.as_default():
-                weights[limit] = session.run([v.value() for v in tf.global_variables()])
-    for one, other in zip(*weights.values(), strict=True):
-        np.testing.assert_allclose(other, one, atol=1e-5)
-
-
-def test_a_divided_graph_is_of_todays_version(divide, mnist, tmp_path):
-    """Operations of a graph without a version would be read by the rules of TensorFlow 0."""
-    net, _ = build(MLP, mnist, tmp_path)
-    assert net.graph.graph_def_versions.producer == tf.Graph().graph_def_versions.producer > 0
-
-
-def test_a_step_computes_no_image_twice(divide, mnist, tmp_path):
-    """What the script describes is the pattern for the halves, and takes no time itself."""
-    net, settings = build(CNN, mnist, tmp_path, "--batch-norm", "--augment")
-    with new_session(net, settings) as session:
-        nodes = traced_step(session, net, mnist)
-    convolutions = {name for name in nodes if name.endswith("conv1/Conv2D")}
-    assert convolutions == {"train/half1/conv1/Conv2D", "train/half2/conv1/Conv2D"}
-
-
-def test_the_largest_gradient_comes_first_and_no_number_changes(
-    divide, mnist, tmp_path, monkeypatch
+@pytest.mark.parametrize(
+    ("script", "flags", "cores", "expected"),
+    [
+        (mnist_mlp, [], 2, "in two halves of the mini-batch, one on each core$"),
+        (mnist_cnn, [], 2, "in two halves"),
+        (mnist_cnn, ["--network", "tiny"], 2, "in two halves"),
+        (mnist_mlp, ["--batch-size", "10"], 2, "since it is too short to gain from a division$"),
+        (mnist_softmax, [], 2, r"since it is too short .*; its product x · W is computed as an e"),
+        (mnist_mlp, [], 1, "since this process has 1 core, not two$"),
+        (mnist_mlp, [], 4, "since this process has 4 cores, not two$"),
+        (mnist_softmax, [], 4, r"since this process has 4 cores.*; its product"),
+        (mnist_mlp, ["--no-divide-steps"], 2, "in one piece, as --no-divide-steps asks for$"),
+        (mnist_softmax, ["--no-divide-steps"], 2, "as --no-divide-steps asks for$"),
+    ],
+)
+def test_the_run_says_how_a_step_is_computed(
+    mnist, tmp_path, monkeypatch, script, flags, cores, expected
 ):
-    weights = []
-    for order in (lambda pairs: None, halves.largest_first):
-        monkeypatch.setattr(objective, "largest_first", order)
-        net, settings = build(MLP, mnist, tmp_path)
-        with new_session(net, settings) as session, net.graph.as_default():
-            nodes = traced_step(session, net, mnist)
-            weights.append(session.run([v.value() for v in tf.trainable_variables()]))
-    for one, other in zip(*weights, strict=True):
-        np.testing.assert_array_equal(other, one)
-    ends = [
-        node.all_start_micros + node.op_end_rel_micros
-        for name, node in nodes.items()
-        if name.endswith("fc1/MatMul_grad/MatMul_1")
-    ]
-    starts = [
-        node.all_start_micros + node.op_start_rel_micros
-        for name, node in nodes.items()
-        if name.endswith(("fc2/MatMul_grad/MatMul_1", "fc3/MatMul_grad/MatMul_1"))
-    ]
+    monkeypatch.setattr(halves, "num_cores", lambda: cores)
+    net, settings = build(script, mnist, tmp_path, *flags)
+    with new_session(net, settings) as session:
+        assert session.step_description.startswith("Training step: in ")
+        if not tf.config.list_physical_devices("GPU"):
+            assert re.search(expected, session.step_description)
+
+
+def test_a_step_is_not_divided_without_prepared_calls(mnist, tmp_path, monkeypatch):
+    monkeypatch.delattr(BaseSession, "_make_callable_from_options")
+    net, settings = build(mnist_mlp, mnist, tmp_path)
+    with new_session(net, settings) as session:
+        assert "since this TensorFlow cannot prepare a call" in session.step_description
+
+
+# Where the faster step takes the place of the script's.
+
+
+def normalised(x, labels):
+    h = tf.identity(x @ weights(6, 5), name="layer")
+    return tf.reduce_mean(cross_entropy(batch_norm(h, tf.constant(True)), labels))
+
+
+def a_loss(x, labels):
+    h = tf.identity(x @ weights(6, 5), name="layer")
+    return tf.identity(tf.reduce_mean(cross_entropy(tf.tanh(h), labels)), name="loss")
+
+
+@pytest.mark.parametrize(
+    ("choose", "more", "expected"),
+    [
+        (lambda step: step.operation, {}, True),
+        (lambda step: [step.operation], {}, True),
+        (lambda step: (step.operation, step.loss), {}, True),
+        (lambda step: [step.loss, step.operation, step.loss], {}, True),
+        (lambda step: step.operation, {"layer:0": np.ones([3, 5])}, False),
+        (lambda step: [step.operation, step.variables[0]], {}, False),
+        (lambda step: {"step": step.operation}, {}, False),
+        (lambda step: step.operation.name, {}, False),
+        (lambda step: step.loss, {}, None),
+    ],
+)
+def test_only_the_step_and_its_loss_are_exchanged(choose, more, expected):
+    """Another step stands in for the faster one here, so that one can see which of them ran."""
+    step = new_step(a_loss)
+    with step.graph.as_default():
+        ran = tf.Variable(False, name="ran")
+        mark, loss = tf.assign(ran, True).op, tf.constant(-1.0)
+    with FastSession("", step.graph, tf.ConfigProto()) as session:
+        session.run([step.initialize, ran.initializer])
+        before = session.run(step.variables[0])
+    faster = FasterStep(step.noted, mark, loss, [step.x, step.labels], {"layer:0"}, 2)
+    with FastSession("", step.graph, tf.ConfigProto(), faster) as session:
+        session.run([step.initialize, ran.initializer])
+        results = session.run(choose(step), mini_batch(step, 3, more))
+        has_changed = not np.array_equal(session.run(step.variables[0]), before)
+        assert (session.run(ran), has_changed) == (expected is True, expected is False)
+    if expected and isinstance(results, (list, tuple)):
+        assert set(results) <= {None, -1}
+
+
+@pytest.mark.parametrize("num_rows", [(4, 4), (4, 2), (4, 1), (1, 4), (0, 0)])
+def test_other_numbers_of_rows_do_what_they_do_in_plain_tensorflow(num_rows):
+    def example_weights(x, labels):
+        factors = tf.placeholder(tf.float32, [None], name="factors")
+        return tf.reduce_mean(cross_entropy(x, labels) * factors)
+
+    step = new_step(example_weights)
+    feed = mini_batch(step, num_rows[0], {"factors:0": np.arange(num_rows[1]) + 1.0})
+    check_feed(step, {step.graph.as_graph_element(key): value for key, value in feed.items()})
+
+
+@pytest.mark.parametrize(
+    ("build", "fed", "value"),
+    [
+        (a_loss, "layer:0", np.ones([4, 5])),
+        (a_loss, "loss:0", 5.0),
+        (normalised, "layer:0", np.ones([4, 5])),
+        (normalised, "norm1/moments/Squeeze:0", np.ones(5)),
+        # FAILS: is not used by the faster step, which is run all the same.
+        (normalised, "norm1/moments/mean:0", np.ones([1, 5])),
+        (a_loss, "train/gradients/matmul_grad/MatMul_1:0", np.ones([6, 5])),
+    ],
+)
+def test_what_is_fed_in_the_middle_is_used(build, fed, value):
+    step = new_step(build)
+    check_feed(step, mini_batch(step, 4, {step.graph.get_tensor_by_name(fed): value}))
+
+
+def check_feed(step, feed):
+    """Take two steps, and compare their losses, the variables and errors with plain TensorFlow."""
+    feed = {
+        tensor: np.asarray(value, tensor.dtype.as_numpy_dtype) for tensor, value in feed.items()
+    }
+    faster = recompute(step.noted, 2)
+    sessions = tf.Session(graph=step.graph), FastSession("", step.graph, tf.ConfigProto(), faster)
+    outcomes = []
+    for session in sessions:
+        with session:
+            session.run(step.initialize)
+            losses, error = [], None
+            try:
+                losses = [session.run([step.operation, step.loss], feed)[1] for _ in range(2)]
+            except tf.errors.OpError as raised:
+                error = type(raised)
+            outcomes.append((error, [*losses, *session.run(step.variables)]))
+    assert outcomes[0][0] is outcomes[1][0]
+    small_steps.assert_close(outcomes[1][1], outcomes[0][1])
+
+
+# What a divided step computes.
+
+
+def test_batch_normalisation_has_the_moments_of_the_whole_mini_batch(mnist, tmp_path):
+    """TensorFlow's own mean over so many positions is less exact than that of two halves."""
+    net, _ = build(mnist_cnn, mnist, tmp_path, "--conv", "3x4", "--fc", "8", "--batch-norm")
+    faster = divided(net)
+    moments = net.graph.get_collection(MOMENTS)[0]
+    with net.graph.as_default(), tf.Session() as session:
+        names = [f"{moments.mean.op.name.split('/moments')[0]}/{n}" for n in ("mean", "variance")]
+        averages = [v.value() for name in names for v in tf.global_variables(f"{name}:0")]
+        session.run(tf.global_variables_initializer())
+        feed = feed_of(net, mnist, 128)
+        layer = session.run(moments.layer, feed).astype(np.float64)
+        session.run(faster.operation, feed)
+        mean, variance = session.run(averages)
+    np.testing.assert_allclose(mean, 0.1 * layer.mean(axis=(0, 1, 2)), atol=2e-6)
+    np.testing.assert_allclose(variance, 0.9 + 0.1 * layer.var(axis=(0, 1, 2)), atol=2e-6)
+
+
+def test_no_image_is_computed_twice(mnist, tmp_path):
+    """What the script describes is the pattern for the halves, and takes no time itself."""
+    flags = ["--conv", "3x4", "5x6", "--fc", "16", "--batch-norm", "--augment"]
+    net, _ = build(mnist_cnn, mnist, tmp_path, *flags)
+    nodes = traced(net, divided(net).operation, feed_of(net, mnist, 20))
+    convolutions = [name for name in nodes if name.endswith("conv1/Conv2D")]
+    assert sorted(name.split("/")[-3] for name in convolutions) == ["half1", "half2"]
+
+
+def test_the_largest_gradient_comes_first_and_no_number_changes(mnist, tmp_path, monkeypatch):
+    net, _ = build(mnist_mlp, mnist, tmp_path, "--hidden", "32", "16")
+    feed = feed_of(net, mnist, 20)
+    first = divided(net)
+    monkeypatch.setattr(tf.Operation, "_add_control_input", None, raising=False)
+    unordered = divided(net)
+    with net.graph.as_default():
+        initialize = tf.global_variables_initializer()
+        variables = [v.value() for v in tf.global_variables()]
+    results = []
+    for operation in (first.operation, unordered.operation):
+        with tf.Session(graph=net.graph) as session:
+            session.run(initialize)
+            session.run(operation, feed)
+            results.append(session.run(variables))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, other)
+    nodes = traced(net, first.operation, feed).items()
+    ends = [end for name, (_, end) in nodes if name.endswith("fc1/MatMul_grad/MatMul_1")]
+    later = ("fc2/MatMul_grad/MatMul_1", "fc3/MatMul_grad/MatMul_1")
+    starts = [start for name, (start, _) in nodes if name.endswith(later)]
     assert (len(ends), len(starts)) == (2, 4)
     assert sum(start >= max(ends) for start in starts) >= 2  # those that wait for the sum
     assert min(starts) >= min(ends)
 
 
-def traced_step(session, net, data):
-    """Take one step, and return what TensorFlow noted of each operation, by its name."""
-    steps = tf.RunMetadata()
-    session.run(
-        net.train_step,
-        feeds(net, data, range(20)),
-        options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE),
-        run_metadata=steps,
-    )
+def traced(net, operation, feed):
+    """Run an operation once; return when each node started and ended, by its name."""
+    metadata = tf.RunMetadata()
+    options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+    with net.graph.as_default(), tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        session.run(operation, feed, options, metadata)
+    found = [node for device in metadata.step_stats.dev_stats for node in device.node_stats]
     return {
-        node.node_name: node for device in steps.step_stats.dev_stats for node in device.node_stats
+        node.node_name: (
+            node.all_start_micros + node.op_start_rel_micros,
+            node.all_start_micros + node.op_end_rel_micros,
+        )
+        for node in found
     }
 
 
-@pytest.mark.parametrize(
-    ("kind", "flags", "expected"),
-    [
-        # So short that the cores' meeting would take longer.
-        ((mnist_softmax, []), [], False),
-        ((mnist_mlp, []), [], True),
-        ((mnist_mlp, []), ["--batch-size", "10"], False),
-        ((mnist_cnn, []), [], True),
-        ((mnist_cnn, []), ["--network", "tiny"], True),
-    ],
-)
-def test_only_what_takes_long_is_divided(mnist, tmp_path, kind, flags, expected):
-    net, _ = build(kind, mnist, tmp_path, *flags)
-    assert halves.is_in_halves(net.graph) == expected
-
-
-def test_a_cluster_divides_by_itself(divide, mnist, tmp_path, monkeypatch):
-    addresses = {"chief": ["127.0.0.1:2222"], "worker": ["127.0.0.1:2223"]}
-    task = {"type": "chief", "index": 0}
-    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": addresses, "task": task}))
-    net, _ = build(MLP, mnist, tmp_path)
-    assert not halves.is_in_halves(net.graph)
-
-
-def test_a_gpu_shares_out_its_work_by_itself(divide, mnist, tmp_path, monkeypatch):
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
-    net, _ = build(MLP, mnist, tmp_path)
-    assert not halves.is_in_halves(net.graph)
-
-
-@pytest.mark.parametrize(
-    ("script", "flags"),
-    [
-        (mnist_mlp, test_scripts.FLAGS),
-        (mnist_mlp, [*test_reliability.ALL_ON["mnist_mlp.py"], *test_reliability.SHARED]),
-        (mnist_cnn, [*test_reliability.ALL_ON["mnist_cnn.py"], *test_reliability.SHARED]),
-        (mnist_mlp, [*test_cluster.NETS["mlp"][1:], *test_cluster.TINY]),
-        (mnist_cnn, [*test_cluster.NETS["cnn"][1:], *test_cluster.TINY]),
-    ],
-)
-def test_what_is_promised_of_a_run_is_tested_with_halves(mnist, tmp_path, script, flags):
-    """Resuming, being killed, equal seeds, several machines: elsewhere, with these flags."""
-    net, _ = build((script, []), mnist, tmp_path, *flags)
-    assert halves.is_in_halves(net.graph)
+# common/parallel/batches.py
 
 
 def test_two_results_at_a_time_in_the_order_of_the_items():
@@ -229,9 +261,9 @@ def test_two_results_at_a_time_in_the_order_of_the_items():
         both.wait()
         return number * number
 
-    assert list(halves.side_by_side(square, range(6))) == [0, 1, 4, 9, 16, 25]
+    assert list(map_batches(square, range(6))) == [0, 1, 4, 9, 16, 25]
 
 
 def test_an_error_comes_through():
     with pytest.raises(ZeroDivisionError):
-        list(halves.side_by_side(lambda number: 1 / number, [2, 1, 0]))
+        list(map_batches(lambda number: 1 / number, [2, 1, 0]))

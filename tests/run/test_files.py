@@ -1,9 +1,18 @@
-"""common/files.py: whole files or none, on real folders and real full disks."""
+"""common/run/files.py: whole files or none, and locks; on real folders and real full disks."""
 
+import errno
+import fcntl
 import os
+import subprocess
 
 from common import UserError
-from common.run.files import atomic_folder, atomic_path, require_writable_folder, write_json
+from common.run.files import (
+    atomic_folder,
+    atomic_path,
+    lock_folder,
+    require_writable_folder,
+    write_json,
+)
 
 import pytest
 
@@ -74,3 +83,72 @@ def test_an_output_directory_must_be_a_folder_that_can_be_written(tmp_path):
     for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nothing"):
         with pytest.raises(UserError, match=r"cannot write to the output directory .*--output-dir"):
             require_writable_folder(folder)
+
+
+# Locks.
+
+
+def test_a_second_run_is_refused_until_the_first_one_ends(tmp_path):
+    first = lock_folder(tmp_path)
+    with pytest.raises(UserError, match=r"^another run is writing to .*--output-dir\.$"):
+        lock_folder(tmp_path)
+    first.close()
+    lock_folder(tmp_path).close()
+
+
+@pytest.fixture
+def read_only_lock(tmp_path):
+    """A `.lock` that may be read, but not written."""
+    path = tmp_path / ".lock"
+    path.touch()
+    if os.geteuid():
+        path.chmod(0o444)
+        yield
+        return
+    commands = [["--bind", path, path], ["-o", "remount,bind,ro", path]]
+    for command in commands:  # root may write every file, but not on a disk that is read-only
+        if subprocess.run(["mount", *command], capture_output=True).returncode:
+            pytest.skip("mounting takes more rights")
+    yield
+    subprocess.run(["umount", path], check=True)
+
+
+def assert_cannot_lock(folder, reason):
+    with pytest.raises(UserError) as error:
+        lock_folder(folder)
+    sentence = str(error.value)
+    assert sentence.startswith(f"cannot write {folder}/.lock: {reason}. ")
+    assert "another run" not in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.usefixtures("read_only_lock")
+def test_a_lock_that_may_not_be_written_is_a_sentence(tmp_path):
+    assert_cannot_lock(tmp_path, "Permission denied" if os.geteuid() else "Read-only file system")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("/nowhere/.lock"), "No such file or directory"),
+    ],
+)
+def test_a_lock_that_cannot_be_opened_is_a_sentence(tmp_path, make, reason):
+    make(tmp_path / ".lock")
+    assert_cannot_lock(tmp_path, reason)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EIO])
+def test_a_file_system_without_locks_is_not_another_run(tmp_path, monkeypatch, capsys, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lock_folder(tmp_path).close()
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.startswith(f"{tmp_path} cannot be locked ({os.strerror(number)}): ")
+    assert "another run" not in errors
+    assert errors.count("\n") == 1

@@ -1,4 +1,4 @@
-"""common/summaries.py: what the event files tell, read back with TensorFlow's own reader."""
+"""common/run/summaries.py: what event files hold, read back with TensorFlow's own reader."""
 
 from argparse import Namespace
 from contextlib import contextmanager
@@ -6,9 +6,14 @@ from contextlib import contextmanager
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import UserError
+from common import UserError, training
+from common.data import load_data
+from common.layers import layers_of
 from common.objective import SCHEDULES
+from common.run import report
 from common.run.checkpoints import Checkpoints
+from common.run.summaries import summaries
+from common.session import new_session
 
 import numpy as np
 import pytest
@@ -55,6 +60,14 @@ def scalars(values):
         for tag, steps in values.items()
         if all(value.HasField("simple_value") for value in steps.values())
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures():
+    """They would take longer than the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "draw", lambda *_: [])
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +235,31 @@ mnist_softmax.main(sys.argv[1:])
 
 def test_a_full_disk_is_one_sentence(tmp_path):
     flags = [*SOFTMAX, "--tensorboard", "--output-dir", tmp_path]
-    _, errors = shell.run("-c", FULL_DISK, *flags, status=1)
+    _, errors = shell.run("-c", shell.as_script(FULL_DISK), *flags, status=1)
     assert errors.startswith(f"Error: cannot write {tmp_path}/tensorboard: ")
     assert errors.count("\n") == 1
+
+
+def test_an_error_of_the_computation_is_not_called_a_problem_of_the_disk(tmp_path):
+    """TensorFlow makes no histogram of NaN; its error is of the same kind as those of a disk."""
+    settings = mnist_softmax.read_settings(["--tensorboard", "--output-dir", str(tmp_path)])
+    data = load_data(train_size=100)
+    net = mnist_softmax.build_graph(settings, data)
+    with new_session(net, settings) as session:
+        with net.graph.as_default():
+            biases = layers_of(net.graph)[0].biases
+            session.run(tf.assign(biases, np.full(10, np.nan, np.float32)))
+        with (
+            pytest.raises(tf.errors.InvalidArgumentError, match=r"[Nn]an in summary histogram"),
+            summaries(data, session, first=0),
+        ):
+            pass
+
+
+def test_an_error_of_a_step_comes_through_as_it_is(tmp_path, monkeypatch):
+    def fail(*_):
+        raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
+
+    monkeypatch.setattr(training, "_measure", fail)
+    with pytest.raises(tf.errors.ResourceExhaustedError, match="out of memory"):
+        mnist_softmax.main([*SOFTMAX, "--tensorboard", "--output-dir", str(tmp_path)])

@@ -48,8 +48,8 @@ def divided_step(net: Net) -> DividedStep:
 
 
 def _examined(step: TrainingStep) -> DividedStep:
-    if set(step.options) - {"gate_gradients"}:
-        raise NotDivisibleError(f"minimize() got the option {min(step.options)}")
+    if step.obstacle:
+        raise NotDivisibleError(step.obstacle)
     updates = [getattr(update, "op", update) for update in step.updates]
     for op in updates:
         if op.type not in UPDATES or op.control_inputs:

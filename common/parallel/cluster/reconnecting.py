@@ -81,4 +81,7 @@ class ReconnectingSession:
             if self._session is not failed:  # another thread was faster
                 return True
             self._session = None
+            # TensorFlow may wait for an answer of the lost machine without a limit when a session
+            # is closed, which also happens when it is deleted.
+            threading.Thread(target=failed.close, daemon=True).start()
             return wait_for(self._cluster.others, self._cluster.wait)

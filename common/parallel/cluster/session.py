@@ -13,7 +13,7 @@ from common import UserError
 from common.parallel.cluster.config import Cluster
 from common.parallel.cluster.gradients import FirstPhase
 from common.parallel.cluster.reconnecting import LOST, ReconnectingSession
-from common.parallel.cluster.update import SecondPhase
+from common.parallel.cluster.update import SecondPhase, ancestors
 from common.parallel.cluster.waiting import say, tell_end
 from common.parallel.fast_session import FastSession
 from common.parallel.rows import NotDivisibleError
@@ -70,6 +70,8 @@ class ClusterSession(FastSession):
         for slot in range(len(cluster.replicas)):
             self._idle.put(slot)
         self._steps: dict[int, Future] = {}
+        # Fetches that have nothing to do with the step, by their addresses.
+        self._separate: dict[int, Any] = {}
         self._has_ended = False
         self._has_said_why = False
 
@@ -96,29 +98,33 @@ class ClusterSession(FastSession):
         wanted = [fetches] if fetches is step else tf.nest.flatten(fetches)
         if not self._is_open or not any(one is step for one in wanted):
             return self._run_here(fetches, feeds, options, run_metadata)
+        # What else is fetched gets a run of its own, before the update.
+        others = [one for one in wanted if one is not step and one is not loss]
         try:
             first_feeds = self._feeds_of_first_phase(feeds)
+            for one in others:
+                self._require_separate(one)
         except NotDivisibleError as reason:
             result = self._run_here(fetches, feeds, options, run_metadata)
             if not self._has_said_why:
                 self._has_said_why = True
                 say(f"The chief computes this training step by itself, since {reason}.")
             return result
-        results = {id(step): None}
-        others = [one for one in wanted if one is not step and one is not loss]
-        if others:  # in a run before the step, so that they do not see the changed variables
-            values = self._run_here(others, feeds)
-            results |= zip(map(id, others), values, strict=True)
         nodes = [self._second.operation]
         if any(one is loss for one in wanted):
             nodes.append(self._second.loss)
-        both_phases = partial(self._both_phases, nodes, first_feeds, feeds, options, run_metadata)
+        both_phases = partial(
+            self._both_phases, first_feeds, others, nodes, feeds, options, run_metadata
+        )
         if not self._cluster.asynchronous:
-            results[id(loss)] = both_phases(0)[-1]
+            values = both_phases(0)
         else:
+            if others:
+                self._settle()
             under_way = self._start(both_phases)
-            if len(wanted) > 1:
-                results[id(loss)] = under_way.result()[-1]
+            values = under_way.result() if len(wanted) > 1 else [None]
+        results = {id(one): value for one, value in zip(others, values, strict=False)}
+        results |= {id(step): None, id(loss): values[-1]}
         return tf.nest.pack_sequence_as(fetches, [results[id(one)] for one in wanted])
 
     def _run_here(
@@ -150,20 +156,43 @@ class ClusterSession(FastSession):
             raise NotDivisibleError("the placeholders are not fed with equally many rows")
         return {self._first.feeds[name]: value for name, value in given.items()}
 
+    def _require_separate(self, fetch: Any) -> None:
+        """Require that what is fetched with a training step can be computed in a run before it.
+
+        Raises:
+            NotDivisibleError: it does a part of what the training step does.
+        """
+        if id(fetch) in self._separate:
+            return
+        try:
+            node = self.graph.as_graph_element(fetch)
+        except (KeyError, TypeError, ValueError) as error:
+            raise NotDivisibleError(f"{fetch} is fetched, which is not a tensor") from error
+        if not self._second.changing.isdisjoint(ancestors(getattr(node, "op", node))):
+            raise NotDivisibleError(f"{node.name}, which is fetched, depends on a part of it")
+        self._separate[id(fetch)] = fetch
+
     def _both_phases(
         self,
-        nodes: list,
         first_feeds: dict[tf.Tensor, Any],
+        others: list,
+        nodes: list,
         feeds: Feeds,
         options: Any,
         run_metadata: Any,
         slot: int,
     ) -> list:
-        """Take a training step, with the means in this slot; return the values of `nodes`."""
+        """Take a training step with the means in this slot.
+
+        Returns:
+            the values of `others` from before the update, then those of `nodes`, which belong to
+            the second phase.
+        """
         self._machines.run(self._first.stores[slot], first_feeds)
-        feeds = feeds | {self._second.slot: np.asarray(slot, np.int32)}
+        slot_feed = {self._second.slot: np.asarray(slot, np.int32)}
         with self._update_lock:
-            return super()._run_fast(nodes, feeds, options, run_metadata)
+            before = super()._run_fast(others, feeds, None, None) if others else []
+            return before + super()._run_fast(nodes, feeds | slot_feed, options, run_metadata)
 
     def _start(self, both_phases: Any) -> Future:
         """Have the next idle machine take a step.
@@ -172,8 +201,10 @@ class ClusterSession(FastSession):
             the error of its last step, if that failed.
         """
         slot = self._idle.get()
-        if slot in self._steps:
-            self._steps.pop(slot).result()
+        last = self._steps.pop(slot, None)
+        if last is not None and last.exception() is not None:
+            self._idle.put(slot)
+            raise last.exception()
         step = self._steps[slot] = self._pool.submit(both_phases, slot)
         step.add_done_callback(lambda _: self._idle.put(slot))
         return step
@@ -201,8 +232,16 @@ class ClusterSession(FastSession):
         super().close()
 
     def _end(self, error: BaseException | None) -> None:
-        if not self._has_ended:
-            self._has_ended = True
+        if self._has_ended:
+            return
+        self._has_ended = True
+        try:
+            if error is None:
+                self.run([])  # wait for the steps that are under way
+        except BaseException as failed:
+            error = failed
+            raise
+        finally:
             tell_end(self._cluster, self._target, error)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from common.objective import TrainingStep
 from common.parallel.cluster.division import DividedStep
 from common.parallel.halves import UPDATES
+from common.parallel.rows import READS
 
 import tensorflow.compat.v1 as tf
 
@@ -23,6 +24,8 @@ class SecondPhase(NamedTuple):
     stored: list[tf.Variable]
     # Operations of the original step whose results cannot be fed: it would be lost on this one.
     replaced: set[tf.Operation]
+    # Operations of the original step that change a state, which must not happen twice.
+    changing: set[tf.Operation]
 
 
 def add_update(step: DividedStep, num_slots: int, device: str) -> SecondPhase:
@@ -51,14 +54,15 @@ def add_update(step: DividedStep, num_slots: int, device: str) -> SecondPhase:
         gradients = [read(variable, variable.device) for variable in original.variables]
         updates = [_update(op, changes) for op in step.updates]
         operation = original.apply(loss, gradients, updates)
-    kept = _ancestors(operation)
+    kept, ops = ancestors(operation), ancestors(original.operation)
     replaced = {
         op
-        for op in _ancestors(original.operation)
+        for op in ops
         if not op.type.startswith("Placeholder")
         and (op not in kept or any(tensor.name in step.plan.kinds for tensor in op.outputs))
     }
-    return SecondPhase(original, operation, loss, slot, stored, replaced)
+    changing = {op for op in ops if op.op_def.is_stateful and op.type not in READS}
+    return SecondPhase(original, operation, loss, slot, stored, replaced, changing)
 
 
 def _new_slots(like: tf.Tensor | tf.Variable, num_slots: int) -> tf.Variable:
@@ -82,7 +86,7 @@ def _update(op: tf.Operation, changes: dict[str, tf.Tensor]) -> tf.Operation:
     return UPDATES[op.type](resource=handle, value=changes[value.name])
 
 
-def _ancestors(op: tf.Operation) -> set[tf.Operation]:
+def ancestors(op: tf.Operation) -> set[tf.Operation]:
     """Return an operation and all those that it depends on."""
     found: set[tf.Operation] = set()
     todo = [op]

@@ -1,67 +1,29 @@
-"""common/transfer.py: on digits split by class, from 0 to 4 to 5 to 9."""
+"""common/transfer.py: from the digits 0 to 4 to 5 to 9."""
 
-import json
 import re
-import shutil
 
 import mnist_cnn
-from common import UsageError, UserError, report
+from common import UsageError
 from common.data import load_data
-from common.datasets.idx import read_idx
+from common.parallel.fast_session import FastSession
 from common.run.checkpoints import Checkpoints
-from common.session import FastSession
 
-import idx_files
 import numpy as np
 import pytest
 import shell
 import tensorflow.compat.v1 as tf
+from transfers import QUICK, run
 
-QUICK = ["--train-size", "500", "--iterations", "8"]
 KEPT = ["conv1/weights", "conv1/biases", "conv2/weights", "conv2/biases"]
 KEPT += ["fc1/weights", "fc1/biases"]
-
-
-def run(*flags):
-    """Run the script in this process, without its pictures, which take longer than the rest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "_draw", lambda *_: [])
-        return mnist_cnn.main([str(flag) for flag in flags])
-
-
-@pytest.fixture(scope="module")
-def digits(tmp_path_factory):
-    """Two folders with real images: of the digits 0 to 4, and of 5 to 9 with labels 0 to 4."""
-    folders = {}
-    for name, first in (("low", 0), ("high", 5)):
-        folder = folders[name] = tmp_path_factory.mktemp(name)
-        for images_name, labels_name, part in (
-            (idx_files.TRAIN_IMAGES, idx_files.TRAIN_LABELS, slice(6_500)),
-            # MNIST's first 5,000 test images are easier than the others: take some of both.
-            (idx_files.TEST_IMAGES, idx_files.TEST_LABELS, slice(None, None, 2)),
-        ):
-            images = read_idx(idx_files.MNIST / images_name)
-            labels = read_idx(idx_files.MNIST / labels_name)
-            chosen = np.flatnonzero((labels >= first) & (labels < first + 5))[part]
-            idx_files.write_idx(folder / images_name, images[chosen])
-            idx_files.write_idx(folder / labels_name, labels[chosen] - np.uint8(first))
-    return folders
-
-
-@pytest.fixture(scope="module")
-def source(digits, tmp_path_factory):
-    """A CNN trained a little on 0 to 4."""
-    folder = tmp_path_factory.mktemp("source")
-    run("--data-dir", digits["low"], "--epochs", 2, "--output-dir", folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def finished(digits, source, tmp_path_factory):
     """A transfer to 5 to 9, run from the shell: its folder and what it printed."""
     folder = tmp_path_factory.mktemp("transfer")
-    flags = ["--transfer-from", source, "--data-dir", digits["high"], "--output-dir", folder]
-    output, errors = shell.run("mnist_cnn.py", *flags)
+    flags = ["--from", source, "--data-dir", digits["high"], "--output-dir", folder]
+    output, errors = shell.run("-m", "common.transfer", *flags)
     assert errors == ""
     return folder, output
 
@@ -85,8 +47,8 @@ def test_it_learns_what_a_random_bottleneck_does_not(digits, finished, tmp_path)
     folder, _ = finished
     random, transferred = tmp_path / "random", tmp_path / "transferred"
     nothing = ["--iterations", 1, "--learning-rate", 1e-9]
-    run("--data-dir", digits["low"], *nothing, "--output-dir", random)
-    flags = ["--transfer-from", random, "--data-dir", digits["high"]]
+    run("--data-dir", digits["low"], *nothing, "--output-dir", random, script=mnist_cnn)
+    flags = ["--from", random, "--data-dir", digits["high"]]
     from_random = run(*flags, "--output-dir", transferred)["test_accuracy"]
     accuracy = shell.metrics_in(folder)["test_accuracy"]
     assert accuracy >= 0.92
@@ -146,7 +108,7 @@ def test_each_image_goes_through_the_kept_layers_once(digits, source, tmp_path, 
         return plain(self, fetches, feed_dict, *others)
 
     monkeypatch.setattr(FastSession, "run", count)
-    flags = ["--transfer-from", source, "--data-dir", digits["high"], "--evaluate-at", 0, 20]
+    flags = ["--from", source, "--data-dir", digits["high"], "--evaluate-at", 0, 20]
     metrics = run(*flags, "--epochs", 3, "--output-dir", tmp_path)
     begin = [name for name, _ in fed].index("bottleneck:0")
     end = len(fed) - [name for name, _ in fed][::-1].index("bottleneck:0")
@@ -170,9 +132,9 @@ def test_each_image_goes_through_the_kept_layers_once(digits, source, tmp_path, 
 )
 def test_whatever_the_source_is_its_layers_are_kept(digits, tmp_path, flags):
     source, folder = tmp_path / "source", tmp_path / "transfer"
-    run(*QUICK, *flags, "--data-dir", digits["low"], "--output-dir", source)
+    run(*QUICK, *flags, "--data-dir", digits["low"], "--output-dir", source, script=mnist_cnn)
     run(
-        *(*QUICK, "--transfer-from", source, "--data-dir", digits["high"]),
+        *(*QUICK, "--from", source, "--data-dir", digits["high"]),
         *("--moving-average", "0.9", "--l2", "0.001", "--dropout", "0.1", "--output-dir", folder),
     )
     there, here = constants_in(source), constants_in(folder)
@@ -192,7 +154,7 @@ def test_whatever_the_source_is_its_layers_are_kept(digits, tmp_path, flags):
 
 def test_a_transfer_can_be_the_source_of_another_one(digits, source, finished, tmp_path):
     folder, _ = finished
-    flags = ["--transfer-from", folder, "--data-dir", digits["low"], "--tensorboard"]
+    flags = ["--from", folder, "--data-dir", digits["low"], "--tensorboard"]
     metrics = run(*QUICK, *flags, "--output-dir", tmp_path)
     assert metrics["test_accuracy"] > 0.7
     for name in KEPT:
@@ -200,7 +162,7 @@ def test_a_transfer_can_be_the_source_of_another_one(digits, source, finished, t
 
 
 def test_an_interrupted_transfer_resumes_to_the_same_end(digits, source, tmp_path, monkeypatch):
-    flags = ["--transfer-from", source, "--data-dir", digits["high"], "--train-size", 1_000]
+    flags = ["--from", source, "--data-dir", digits["high"], "--train-size", 1_000]
     flags += ["--epochs", 4, "--dropout", 0.2, "--output-dir"]
     whole = run(*flags, tmp_path / "whole")
     save = Checkpoints.save
@@ -224,107 +186,9 @@ def test_an_interrupted_transfer_resumes_to_the_same_end(digits, source, tmp_pat
 def test_resuming_from_a_source_that_has_changed_is_refused(digits, tmp_path):
     small = [*QUICK, "--conv", "3x4", "--fc", "8", "--data-dir", digits["low"]]
     source, folder = tmp_path / "source", tmp_path / "transfer"
-    flags = [*QUICK, "--transfer-from", source, "--data-dir", digits["high"]]
-    run(*small, "--output-dir", source)
+    flags = [*QUICK, "--from", source, "--data-dir", digits["high"]]
+    run(*small, "--output-dir", source, script=mnist_cnn)
     run(*flags, "--output-dir", folder)
-    run(*small, "--output-dir", source, "--seed", 1)
+    run(*small, "--output-dir", source, "--seed", 1, script=mnist_cnn)
     with pytest.raises(UsageError, match=r"cannot resume the run in .* with other settings: data"):
         run(*flags, "--output-dir", folder, "--resume")
-
-
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        (["--conv", "5x8"], r"--conv contradicts .* trained with conv 5x16 5x36\. Leave it out"),
-        (["--fc", "64"], r"--fc contradicts .* trained with fc 128\."),
-        (["--network", "lenet5"], r"--network contradicts .* trained with network s4\."),
-        (["--batch-norm"], r"--batch-norm contradicts .* trained with batch_norm off\."),
-        (["--pooling", "average"], r"--pooling contradicts .* trained with pooling max\."),
-        (["--augment"], r"--augment distorts the images anew .* Leave out one of them\."),
-    ],
-)
-def test_the_kept_layers_cannot_be_changed(source, flags, sentence):
-    with pytest.raises(UsageError, match=sentence):
-        run("--transfer-from", source, *flags)
-
-
-def test_what_is_typed_and_true_is_no_contradiction(source):
-    flags = ["--conv", "5x16", "5x36", "--network", "s4", "--activation", "relu"]
-    settings = mnist_cnn.read_settings(["--transfer-from", str(source), *flags])
-    assert json.loads(json.dumps(settings.conv)) == [[5, 16], [5, 36]]
-    assert str(settings.output_dir) == "runs/mnist_cnn_transfer"
-    assert (settings.epochs, settings.learning_rate, settings.dropout) == (10, 0.02, 0)
-
-
-def test_the_source_is_not_overwritten(source):
-    with pytest.raises(UsageError, match=r"would overwrite its source .*--output-dir"):
-        run("--transfer-from", source, "--output-dir", source / ".." / source.name)
-
-
-def damage(folder, what):
-    metrics = shell.metrics_in(folder)
-    if what == "metrics":
-        (folder / "metrics.json").write_text("{")
-    elif what == "list":
-        (folder / "metrics.json").write_text("[]")
-    elif what == "old":
-        del metrics["settings"]["network"]
-        (folder / "metrics.json").write_text(json.dumps(metrics))
-    elif what == "model":
-        (folder / "metrics.json").write_text(json.dumps(metrics | {"model": "mnist_mlp"}))
-    elif what == "network":
-        metrics["settings"]["network"] = "resnet"
-        (folder / "metrics.json").write_text(json.dumps(metrics))
-    elif what == "unlike":
-        metrics["settings"]["conv"] = [[5, 16], [5, 30]]
-        (folder / "metrics.json").write_text(json.dumps(metrics))
-    elif what == "checkpoints":
-        shutil.rmtree(folder / "checkpoints")
-    elif what == "rerun":  # the checkpoints are of a later run, which is not finished
-        metrics["history"][-1]["seconds"] += 1
-        (folder / "metrics.json").write_text(json.dumps(metrics))
-    elif what == "bytes":
-        for path in (folder / "checkpoints").glob("*.data*"):
-            content = bytearray(path.read_bytes())
-            content[::1000] = bytes(byte ^ 1 for byte in content[::1000])
-            path.write_bytes(content)
-    else:
-        shutil.rmtree(folder)
-
-
-@pytest.mark.parametrize(
-    ("what", "sentence"),
-    [
-        ("everything", r"its metrics\.json cannot be read \(No such file or directory\)"),
-        ("metrics", r"its metrics\.json is damaged or too old"),
-        ("list", r"its metrics\.json is damaged or too old"),
-        ("old", r"its metrics\.json is damaged or too old \(KeyError\('network'\)\)"),
-        ("model", r"it holds a run of mnist_mlp\.py, not of mnist_cnn\.py"),
-        ("network", r"this version knows no network resnet"),
-        ("unlike", r"its conv2/weights has the shape \[5, 5, 16, 36\], not \[5, 5, 16, 30\]"),
-        ("checkpoints", r"it has no intact checkpoint of the run that its metrics\.json reports"),
-        ("rerun", r"it has no intact checkpoint of the run that its metrics\.json reports"),
-        ("bytes", r"it has no intact checkpoint|its checkpoint is damaged"),
-    ],
-)
-def test_a_source_that_does_not_fit_is_a_sentence(digits, source, tmp_path, what, sentence):
-    broken = tmp_path / "broken"
-    shutil.copytree(source, broken)
-    damage(broken, what)
-    with pytest.raises(UserError, match=rf"cannot transfer from {broken}: {sentence}") as error:
-        run("--transfer-from", broken, "--data-dir", digits["high"], "--output-dir", tmp_path / "o")
-    assert error.value.exit_status == 1
-    assert not (tmp_path / "o" / "metrics.json").exists()
-
-
-@pytest.mark.parametrize("shape", [(27, 27), (14, 56), (32, 32)])
-def test_images_of_another_size_are_a_sentence(source, tmp_path, shape):
-    # 27 × 27 pixels would give the same number of features, and 14 × 56 the same of pixels.
-    data = idx_files.write_data_set(tmp_path / "data", 60, 20, shape)
-    with pytest.raises(UserError, match=rf"28 × 28 pixels, and these have {shape[0]} × {shape[1]}"):
-        run("--transfer-from", source, "--data-dir", data, "--output-dir", tmp_path / "out")
-
-
-def test_only_the_cnn_has_the_flag():
-    _, errors = shell.run("mnist_mlp.py", "--transfer-from", "runs/mnist_cnn", status=2)
-    assert "unrecognized arguments: --transfer-from" in errors

@@ -1,0 +1,154 @@
+"""What --resume accepts, what it refuses and why, and what it says when nothing is left to do."""
+
+import shutil
+
+import mnist_mlp
+import mnist_softmax
+from common import UsageError
+from common.run import report
+
+import idx_files
+import pytest
+import shell
+from test_scripts import assert_same_run
+
+FLAGS = ["--hidden", "16", "--batch-size", "50", "--moving-average", "0.9"]
+DECAYS = {
+    "constant": [],
+    "exponential": ["--decay-steps", "5"],
+    "staircase": ["--decay-steps", "5"],
+    "one-cycle": [],
+    "cosine": [],
+}
+ENDLESS = ["constant", "exponential", "staircase"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_pictures():
+    """They would take longer than the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "draw", lambda *_: [])
+        yield
+
+
+@pytest.fixture(scope="module")
+def train(tmp_path_factory):
+    """Train on 300 images of noise, which are quickly read and classified."""
+    data = idx_files.write_data_set(tmp_path_factory.mktemp("data"), num_train=327)
+
+    def train(folder, *flags):
+        where = ["--data-dir", str(data), "--output-dir", str(folder)]
+        return mnist_mlp.main([*FLAGS, *map(str, flags), *where])
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def short_run(train, tmp_path_factory):
+    """Name of a schedule and more flags → a copy of a finished run of two epochs."""
+    made = {}
+
+    def new(folder, decay, *more):
+        key = (decay, *more)
+        if key not in made:
+            made[key] = tmp_path_factory.mktemp("short") / "run"
+            train(made[key], "--decay", decay, *DECAYS[decay], *more, "--epochs", 2)
+        shutil.copytree(made[key], folder)
+        return ["--decay", decay, *DECAYS[decay], *more]
+
+    return new
+
+
+@pytest.mark.parametrize("decay", ENDLESS)
+def test_a_run_whose_steps_do_not_depend_on_its_length_can_be_made_longer(
+    train, short_run, tmp_path, decay
+):
+    flags = short_run(tmp_path / "short", decay)
+    train(tmp_path / "short", *flags, "--epochs", 4, "--resume")
+    train(tmp_path / "long", *flags, "--epochs", 4)
+    assert_same_run(tmp_path / "short", tmp_path / "long")
+
+
+@pytest.mark.parametrize("decay", ["one-cycle", "cosine"])
+def test_a_run_with_a_schedule_explains_why_it_cannot(train, short_run, tmp_path, decay):
+    flags = short_run(tmp_path / "run", decay)
+    reason = f"this run cannot be made longer: the learning rate of the schedule {decay} depends on"
+    with pytest.raises(UsageError, match=rf"epochs was 2, now 4; steps was 12, now 24 \({reason}"):
+        train(tmp_path / "run", *flags, "--epochs", 4, "--resume")
+
+
+@pytest.mark.parametrize("decay", ENDLESS)
+def test_nor_can_one_with_distorted_images(train, short_run, tmp_path, decay):
+    """The distortions fade in the second half of the run, wherever that is."""
+    flags = short_run(tmp_path / "run", decay, "--augment")
+    reason = r"this run cannot be made longer: the strength of --augment depends on its length"
+    with pytest.raises(UsageError, match=rf"steps was 12, now 24 \({reason}\)"):
+        train(tmp_path / "run", *flags, "--epochs", 4, "--resume")
+
+
+def test_the_length_may_be_given_in_either_way(train, short_run, tmp_path):
+    flags = short_run(tmp_path / "run", "one-cycle")
+    before = shell.without_times(shell.metrics_in(tmp_path / "run"))
+    with pytest.raises(UsageError, match=r"epochs was 2, now None; iterations was None, now 12"):
+        train(tmp_path / "run", *flags, "--iterations", 12, "--resume")
+    flags = short_run(tmp_path / "constant", "constant")
+    metrics = train(tmp_path / "constant", *flags, "--iterations", 13, "--resume")
+    assert metrics["steps"] == before["steps"] + 1
+
+
+@pytest.mark.parametrize(
+    ("decay", "more"),
+    [*((decay, []) for decay in DECAYS), ("constant", ["--augment"]), ("staircase", ["--augment"])],
+)
+def test_the_advice_for_a_finished_run_works(train, short_run, tmp_path, capsys, decay, more):
+    flags = short_run(tmp_path / "run", decay, *more)
+    capsys.readouterr()
+    train(tmp_path / "run", *flags, "--epochs", 2, "--resume")
+    (said,) = [
+        line for line in capsys.readouterr().out.splitlines() if line.startswith("This run is")
+    ]
+    assert said.startswith("This run is finished: all 12 steps are done. ")
+    # Follow it.
+    if decay not in ENDLESS or more:
+        assert "start a new one" in said
+        assert "--epochs" in said
+        assert "another --output-dir" in said
+        assert "without --resume" in said
+        metrics = train(tmp_path / "another", *flags, "--epochs", 3)
+    else:
+        assert said.endswith("Give more --epochs to continue it.")
+        metrics = train(tmp_path / "run", *flags, "--epochs", 3, "--resume")
+    assert metrics["steps"] == 18
+
+
+def test_nothing_to_resume_is_a_new_run(train, tmp_path, capsys):
+    train(tmp_path / "plain", "--epochs", 1)
+    capsys.readouterr()
+    train(tmp_path / "resumed", "--epochs", 1, "--resume")
+    lines = capsys.readouterr().out.splitlines()
+    where = f"{tmp_path}/resumed/checkpoints"
+    assert lines.count(f"No checkpoint in {where}: the run starts from the beginning.") == 1
+    assert_same_run(tmp_path / "plain", tmp_path / "resumed")
+
+
+def test_a_run_in_the_folder_of_another_one_says_so_in_one_line(tmp_path, capsys):
+    sentence = f"{tmp_path} holds the results of an earlier run, which this run replaces."
+    flags = ["--train-size", "100", "--epochs", "1", "--output-dir", str(tmp_path)]
+    for more, expected in ([], 0), (["--seed", "1"], 1), (["--seed", "1", "--resume"], 0):
+        mnist_softmax.main([*flags, *more])
+        assert capsys.readouterr().out.splitlines().count(sentence) == expected
+
+
+@pytest.mark.parametrize("length", [["--epochs", "2"], ["--iterations", "4"]])
+def test_a_stage_beyond_the_end_is_refused_before_a_step_is_done(tmp_path, capsys, length):
+    """With --epochs only the data tell how many steps there are."""
+    flags = ["--train-size", "100", "--batch-size", "50", *length, "--output-dir", str(tmp_path)]
+    mnist_softmax.main([*flags, "--evaluate-at", "4"])
+    shutil.rmtree(tmp_path)
+    capsys.readouterr()
+    with pytest.raises((UsageError, SystemExit)) as error:
+        mnist_softmax.main([*flags, "--evaluate-at", "4", "5"])
+    assert (getattr(error.value, "exit_status", None) or error.value.code) == 2
+    sentence = str(error.value) + capsys.readouterr().err
+    assert "--evaluate-at 5 is beyond the end of the run, which has 4 training steps" in sentence
+    assert not list(tmp_path.glob("checkpoints/*"))

@@ -1,0 +1,111 @@
+"""Which folders `common.transfer` accepts as a source, and what it says about the others."""
+
+import json
+import shutil
+
+from common import UsageError, UserError, transfer
+
+import idx_files
+import pytest
+import shell
+from transfers import run
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--conv", "5x8"],
+        ["--fc", "64"],
+        ["--network", "lenet5"],
+        ["--batch-norm"],
+        ["--pooling", "average"],
+        ["--activation", "relu"],
+        ["--augment"],
+    ],
+)
+def test_the_kept_layers_cannot_be_changed(source, capsys, flags):
+    """They are the source's: such a flag is wrong usage, and the sentence says whose flag it is."""
+    with pytest.raises(SystemExit) as exit_:
+        run("--from", source, *flags)
+    assert exit_.value.code == 2
+    errors = capsys.readouterr().err
+    assert f"unrecognized arguments: {' '.join(flags)} ({flags[0]} is a flag of " in errors
+    assert errors.endswith("mnist_cnn.py); see python -m common.transfer --help\n")
+
+
+def test_the_defaults_are_a_recipe_of_its_own_and_the_layers_are_the_sources(source):
+    settings = transfer.read_settings(["--from", str(source)])
+    assert (settings.network, settings.conv) == ("two-conv", [[5, 16], [5, 36]])
+    assert (settings.fc, settings.activation, settings.batch_norm) == ([128], "relu", False)
+    assert str(settings.output_dir) == "runs/mnist_cnn_transfer"
+    assert (settings.epochs, settings.learning_rate, settings.dropout) == (10, 0.02, 0)
+    assert settings.command == f"python -m common.transfer --from {source}"
+
+
+def test_the_source_is_not_overwritten(source):
+    with pytest.raises(UsageError, match=r"would overwrite its source .*--output-dir"):
+        run("--from", source, "--output-dir", source / ".." / source.name)
+
+
+def damage(folder, what):
+    metrics = shell.metrics_in(folder)
+    if what == "metrics":
+        (folder / "metrics.json").write_text("{")
+    elif what == "list":
+        (folder / "metrics.json").write_text("[]")
+    elif what == "old":
+        del metrics["settings"]["network"]
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    elif what == "model":
+        (folder / "metrics.json").write_text(json.dumps(metrics | {"model": "mnist_mlp"}))
+    elif what == "network":
+        metrics["settings"]["network"] = "resnet"
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    elif what == "unlike":
+        metrics["settings"]["conv"] = [[5, 16], [5, 30]]
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    elif what == "checkpoints":
+        shutil.rmtree(folder / "checkpoints")
+    elif what == "rerun":  # the checkpoints are of a later run, which is not finished
+        metrics["history"][-1]["seconds"] += 1
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    elif what == "bytes":
+        for path in (folder / "checkpoints").glob("*.data*"):
+            content = bytearray(path.read_bytes())
+            content[::1000] = bytes(byte ^ 1 for byte in content[::1000])
+            path.write_bytes(content)
+    else:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        ("everything", r"its metrics\.json cannot be read \(No such file or directory\)"),
+        ("metrics", r"its metrics\.json is damaged or too old"),
+        ("list", r"its metrics\.json is damaged or too old"),
+        ("old", r"its metrics\.json is damaged or too old \(KeyError\('network'\)\)"),
+        ("model", r"it holds a run of mnist_mlp\.py, not of mnist_cnn\.py"),
+        ("network", r"this version knows no network resnet"),
+        ("unlike", r"its conv2/weights has the shape \[5, 5, 16, 36\], not \[5, 5, 16, 30\]"),
+        ("checkpoints", r"it has no intact checkpoint of the run that its metrics\.json reports"),
+        ("rerun", r"it has no intact checkpoint of the run that its metrics\.json reports"),
+        ("bytes", r"it has no intact checkpoint|its checkpoint is damaged"),
+    ],
+)
+def test_a_source_that_does_not_fit_is_a_sentence(digits, source, tmp_path, what, sentence):
+    broken = tmp_path / "broken"
+    shutil.copytree(source, broken)
+    damage(broken, what)
+    with pytest.raises(UserError, match=rf"cannot transfer from {broken}: {sentence}") as error:
+        run("--from", broken, "--data-dir", digits["high"], "--output-dir", tmp_path / "o")
+    assert error.value.exit_status == 1
+    assert not (tmp_path / "o" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("shape", [(27, 27), (14, 56), (32, 32)])
+def test_images_of_another_size_are_a_sentence(source, tmp_path, shape):
+    # 27 × 27 pixels would give the same number of features, and 14 × 56 the same of pixels.
+    data = idx_files.write_data_set(tmp_path / "data", 60, 20, shape)
+    with pytest.raises(UserError, match=rf"28 × 28 pixels, and these have {shape[0]} × {shape[1]}"):
+        run("--from", source, "--data-dir", data, "--output-dir", tmp_path / "out")
