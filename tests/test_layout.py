@@ -190,26 +190,32 @@ def test_a_command_answers_help_without_tensorflow():
 
 LOADED = """
 import sys
-import {modules}
+import common.settings
+print(*sys.modules)
+import mnist_softmax, mnist_mlp, mnist_cnn
+mnist_softmax.main(sys.argv[1:])
 print(*sys.modules)
 """
 
 
-def test_the_parser_needs_no_session():
-    output, _ = shell.run("-c", LOADED.format(modules="common.settings"))
-    loaded = output.split()
+@pytest.fixture(scope="module")
+def loaded_later(tmp_path_factory):
+    """The modules that are loaded with the parser, and then by a run of a script."""
+    folder = tmp_path_factory.mktemp("run")
+    flags = ["--train-size", 100, "--iterations", 1, "--output-dir", folder]
+    first, *_, last = shell.run("-c", LOADED, *flags)[0].splitlines()
+    return first.split(), last.split()
+
+
+def test_the_parser_needs_no_session(loaded_later):
+    loaded, _ = loaded_later
     assert "common.settings" in loaded
     for name in ("session", "training", "evaluation", "run.checkpoints", "parallel", "plots"):
         assert f"common.{name}" not in loaded
 
 
-def test_a_script_loads_no_cluster_and_no_command(tmp_path):
-    modules = "mnist_softmax, mnist_mlp, mnist_cnn"
-    run = "mnist_softmax.main(sys.argv[1:]); print('loaded:', *sys.modules)"
-    flags = ["--train-size", 100, "--iterations", 1, "--output-dir"]
-    program = LOADED.format(modules=modules) + run
-    output, _ = shell.run("-c", program, *flags, tmp_path)
-    loaded = output.partition("loaded:")[2].split()
+def test_a_script_loads_no_cluster_and_no_command(loaded_later):
+    _, loaded = loaded_later
     assert "common.parallel.fast_session" in loaded
     assert not [name for name in loaded if "cluster" in name and name.startswith("common")]
     for name in (*COMMANDS, "run.source", "run.model", "datasets.folders", "pictures"):

@@ -288,7 +288,7 @@ EDITS = {
     # TensorFlow adds up 128 · 14 · 14 numbers in float32, so that its variance is exact to 2e-4 and
     # its gradients are to a few percent. Two halves are more exact: see test_halves.py.
     "--batch-norm of feature maps": Edit(
-        flags=("--batch-norm", "--optimizer", "momentum", "--learning-rate", "0.01"),
+        flags=("--batch-norm", "--optimizer", "sgd", "--learning-rate", "0.05"),
         scripts=("cnn",),
         tolerance=1e-3,
     ),

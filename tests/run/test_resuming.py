@@ -121,7 +121,7 @@ def test_the_advice_for_a_finished_run_works(train, short_run, tmp_path, capsys,
     assert metrics["steps"] == 18
 
 
-def test_nothing_to_resume_is_a_new_run(train, tmp_path, capsys):
+def test_resuming_nothing_starts_from_the_beginning(train, tmp_path, capsys):
     train(tmp_path / "plain", "--epochs", 1)
     capsys.readouterr()
     train(tmp_path / "resumed", "--epochs", 1, "--resume")
