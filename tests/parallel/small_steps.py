@@ -11,11 +11,12 @@ import tensorflow.compat.v1 as tf
 NUM_INPUTS, NUM_CLASSES = 6, 4
 
 
-def new_step(build):
+def new_step(build, new_optimizer=lambda: tf.train.GradientDescentOptimizer(0.1)):
     """Add a training step to a new graph.
 
     Args:
         build: (x float32 [n, 6], labels int32 [n]) → the loss.
+        new_optimizer: returns an optimizer of tf.train.
 
     Returns:
         `graph`, `x`, `labels`, `loss`, `operation` (the step), `noted` (its TrainingStep),
@@ -26,7 +27,7 @@ def new_step(build):
         x = tf.placeholder(tf.float32, [None, NUM_INPUTS], name="x")
         labels = tf.placeholder(tf.int32, [None], name="labels")
         loss = build(x, labels)
-        operation = Optimizer(tf.train.GradientDescentOptimizer(0.1)).minimize(loss)
+        operation = Optimizer(new_optimizer()).minimize(loss)
         noted = next(one for one in graph.get_collection(STEPS) if one.operation is operation)
         initialize = tf.global_variables_initializer()
         variables = [variable.value() for variable in tf.global_variables()]

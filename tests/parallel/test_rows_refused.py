@@ -33,6 +33,14 @@ LAYERS = {
     "largest row": (lambda h: tf.one_hot(tf.argmax(h, axis=0), 6) * h[:1], "ArgMax"),
     "some rows": (lambda h: tf.gather(h, [0, 0]), "GatherV2"),
     "rows of labels": (lambda h: tf.gather(h, tf.argmax(h, axis=1)), "GatherV2"),
+    "columns of a table": (
+        lambda h: h * tf.transpose(tf.gather(weights(6, 7), tf.argmax(h, axis=1), axis=1)),
+        "GatherV2",
+    ),
+    "cross-entropy with labels of its own": (
+        lambda h: tf.nn.softmax_cross_entropy_with_logits_v2(labels=weights(16, 6), logits=h),
+        "SoftmaxCrossEntropyWithLogits",
+    ),
     "all rows but the first": (lambda h: h[1:], "StridedSlice"),
     "the first row": (lambda h: h - h[0], "StridedSlice"),
     "a new first axis": (lambda h: h[None], "StridedSlice"),
@@ -43,6 +51,8 @@ LAYERS = {
     "more rows": (lambda h: tf.concat([h, h], axis=0), "ConcatV2"),
     "more rows, from the end": (lambda h: tf.concat([h, h], axis=-2), "ConcatV2"),
     "stack of rows": (lambda h: tf.stack([h, h]), "Pack"),
+    "stack with a variable": (lambda h: tf.stack([h, weights(16, 6)], axis=1), "Pack"),
+    "concat with a variable": (lambda h: tf.concat([h, weights(16, 6)], axis=1), "ConcatV2"),
     "rows of padding": (lambda h: tf.pad(h, [[1, 0], [0, 0]]), "Pad"),
     "rows twice": (lambda h: tf.tile(h, [2, 1]), "Tile"),
     "one-hot with classes first": (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common import augmentation
 from common.layers import MOMENTS, BatchMoments, batch_norm
+from common.objective import OPTIMIZERS
 from common.parallel.halves import recompute
 from common.parallel.rows import NotDivisibleError
 
@@ -177,12 +178,22 @@ STEPS = {
 
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_is_the_same_in_two_halves_or_is_refused(name):
-    step = new_step(STEPS[name])
+    compare(new_step(STEPS[name]))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_does_the_same_in_two_halves(name):
+    assert compare(new_step(counted, lambda: OPTIMIZERS[name].new(tf.constant(0.1))))
+
+
+def compare(step):
+    """Compare all variables after two steps, whole and in two halves; say whether there are two."""
     feed = small_steps.mini_batch(step, 4)
     expected = small_steps.state_after_steps(step, step.operation, feed)
     try:
         faster = recompute(step.noted, 2)
     except NotDivisibleError:
-        return
+        return False
     found = small_steps.state_after_steps(step, faster.operation, feed)
     small_steps.assert_close(found, expected)
+    return True
