@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
+from collections.abc import Callable
+from typing import NamedTuple
 
 from common.layers import new_seed, seed_of_step
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# Collection of a graph: the distorted images and their strength.
-AUGMENTED = "augmented"
+AUGMENTED = "augmented"  # collection of a graph: see Augmented
 # How far the distortions go, at most.
 ROTATION = math.radians(12)
 SCALING = 0.12  # of the width, and by itself of the height
@@ -28,6 +29,14 @@ PUSH = 1 / 28  # of the width and of the height, standard deviation
 # The distortions fade in this last fraction of the training, so that it ends with images as they
 # are when the net is used.
 FADING = 0.5
+
+
+class Augmented(NamedTuple):
+    """What `augment` has added to a graph."""
+
+    images: tf.Tensor  # the distorted images, float32 [n, height · width]
+    strength: tf.Tensor  # how far the distortions go, 0 to 1
+    distort: Callable[[], tf.Tensor]
 
 
 def augment(
@@ -73,7 +82,7 @@ def augment(
             return _distort(pixels, image_shape, *numbers)
 
         pixels = tf.cond(is_training, distort, lambda: pixels)
-    tf.add_to_collection(AUGMENTED, (pixels, strength))
+    tf.add_to_collection(AUGMENTED, Augmented(pixels, strength, distort))
     return pixels
 
 

@@ -100,8 +100,8 @@ class OptimizerChoice(NamedTuple):
 
     new: Callable[[tf.Tensor], tf.train.Optimizer]
     learning_rate: float
-    # Two of them compute the weights anew in each step, as the rate times a sum over all gradients
-    # so far. A schedule that takes their rate to zero would take the weights to zero, too.
+    # Two of them compute the weights as the rate times a sum over all gradients so far. A schedule
+    # that takes their rate to zero would take the weights to zero, too.
     decay: str = "one-cycle"
 
 
@@ -129,9 +129,7 @@ OPTIMIZERS = {
 def new_optimizer(settings: Namespace, num_steps: int) -> Optimizer:
     """Return the optimizer that the settings name, with its learning-rate schedule.
 
-    Args:
-        settings: `optimizer`, `learning_rate` (the peak), `decay`, `clip_norm`, `moving_average`.
-        num_steps: steps in the whole run.
+    `num_steps` is the number of steps in the whole run.
     """
     with tf.name_scope("train"):
         step = tf.train.get_or_create_global_step()
@@ -154,7 +152,7 @@ class Optimizer(tf.train.Optimizer):
     - updates moving averages of the variables with the decay `moving_average`, if there is one;
     - fails before it changes anything if the loss is NaN or above LOSS_LIMIT.
 
-    `compute_gradients` and `apply_gradients` do the same in two calls, without the last point.
+    `compute_gradients` and `apply_gradients` do the same, without the last point.
     """
 
     def __init__(
@@ -166,9 +164,10 @@ class Optimizer(tf.train.Optimizer):
         super().__init__(use_locking=False, name=type(optimizer).__name__)
         self._optimizer = optimizer
         self._clip_norm = clip_norm
-        decay, step = moving_average, tf.train.get_or_create_global_step()
-        # Averages of the first steps are shorter, while the weights still change fast.
-        self._averages = tf.train.ExponentialMovingAverage(decay, step) if decay else None
+        self._averages = None
+        if moving_average:  # in the first steps, while the weights change fast, a shorter one
+            step = tf.train.get_or_create_global_step()
+            self._averages = tf.train.ExponentialMovingAverage(moving_average, step)
 
     def minimize(
         self,
@@ -213,7 +212,7 @@ class Optimizer(tf.train.Optimizer):
         self, loss: tf.Tensor, var_list: Sequence[tf.Variable] | None = None, **options: Any
     ) -> list[tuple[tf.Tensor | None, tf.Variable]]:
         """Return what `tf.train.Optimizer.compute_gradients` returns."""
-        # The gradient of a layer's input need not wait for the gradient of its weights.
+        # A layer's gradient for its input need not wait for that of its weights.
         options.setdefault("gate_gradients", self.GATE_NONE)
         return self._optimizer.compute_gradients(loss, var_list, **options)
 
@@ -248,7 +247,7 @@ class Optimizer(tf.train.Optimizer):
         return f"minimize() got the option {min(options)}" if options else None
 
     def _step_to_count(self, global_step: tf.Variable | None) -> tf.Variable | None:
-        """Return the variable to count, the graph's global step only for the first who asks."""
+        """Return the variable to count: by default the graph's global step, but only once."""
         if global_step is not None or tf.get_collection(COUNTED):
             return global_step
         tf.add_to_collection(COUNTED, True)
@@ -282,7 +281,7 @@ def _without_none(
     pairs: Sequence[tuple[tf.Tensor | None, tf.Variable]],
 ) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
     """Split pairs of gradients and variables, without those that the loss does not depend on."""
-    pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+    pairs = [pair for pair in pairs if pair[0] is not None]
     if not pairs:
         raise ValueError("there are no gradients: the loss depends on none of the variables")
     gradients, variables = zip(*pairs, strict=True)

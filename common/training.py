@@ -19,7 +19,7 @@ from common.layers import describe
 from common.objective import LOSS_LIMIT
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
-from common.run.checkpoints import Checkpoints
+from common.run.checkpoints import Checkpoints, advice
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
 from common.session import diverged, global_step
@@ -70,7 +70,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
-        print(f"This run is finished: all {num_steps} steps are done. {_advice(settings)}")
+        print(f"This run is finished: all {num_steps} steps are done. {advice(settings)}")
         return
     clock = _Clock(seconds)
 
@@ -147,15 +147,6 @@ def _require_finite(session: tf.Session, loss: float) -> None:
     """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
     if not loss < LOSS_LIMIT:  # true for NaN, too
         raise diverged(session)
-
-
-def _advice(settings: Namespace) -> str:
-    if settings.decay == "constant":
-        return "Give more --epochs to continue it."
-    return (
-        f"Its learning rate has followed the schedule {settings.decay} to the end: for a longer "
-        "run, start a new one with more --epochs, another --output-dir and without --resume."
-    )
 
 
 def _counts_steps(graph: tf.Graph, train_step: tf.Operation) -> bool:

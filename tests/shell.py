@@ -47,8 +47,11 @@ def start(*arguments, cwd=REPOSITORY, prefix=(), variables=(), **options):
 
 def run(*arguments, status=0, **options):
     """Run `python ARGUMENTS …` to its end, check the exit status and return both outputs."""
-    process = start(*arguments, **options)
-    output, errors = process.communicate(timeout=300)
+    with start(*arguments, **options) as process:
+        try:
+            output, errors = process.communicate(timeout=300)
+        finally:
+            process.kill()  # if it has not ended
     assert process.returncode == status, output + errors
     return output, errors
 

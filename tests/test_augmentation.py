@@ -106,7 +106,7 @@ def test_bfloat16_moves_no_pixel(digits, tmp_path):
         settings = mnist_cnn.read_settings(["--augment", *flags, "--output-dir", str(tmp_path)])
         net = mnist_cnn.build_graph(settings, data)
         with new_session(net, settings) as session:
-            ((images, _),) = net.graph.get_collection(augmentation.AUGMENTED)
+            ((images, _, _),) = net.graph.get_collection(augmentation.AUGMENTED)
             feed_dict = {net.x: data.train.images, net.y_true: data.train.labels}
             # With the loss, so that what is computed on the way to it is rounded.
             _, result = session.run([net.loss, images], feed_dict | {net.is_training: True})

@@ -64,9 +64,9 @@ def copy_parts(
         pending.clear()
 
     for op in plan.operations:
-        while waiting and _uses(op, waiting[0]):
+        for moments in [one for one in waiting if _uses(op, one)]:
             flush()
-            moments = waiting.pop(0)
+            waiting.remove(moments)
             own = [tf.nn.moments(part[moments.layer.name], moments.axes) for part in parts]
             for part, (mean, variance) in zip(parts, combine(moments, own), strict=True):
                 part[moments.mean.name], part[moments.variance.name] = mean, variance

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from common.parallel.halves import FasterStep
@@ -98,7 +99,7 @@ class FastSession(tf.Session):
             values = call and _values_to_feed(call, feeds)
             if values is not None:
                 found = call.call(*values)
-                results = [None if place is None else found[place] for place in call.places]
+                results = [None if place is None else _own(found[place]) for place in call.places]
                 return results[0] if single else kind(results)
         return super().run(fetches, feed_dict, options, run_metadata)
 
@@ -107,15 +108,7 @@ class FastSession(tf.Session):
     ) -> PreparedCall | None:
         """Prepare a call; None for what these calls cannot do."""
         make_callable = getattr(self, "_make_callable_from_options", None)
-        nodes = all(isinstance(node, (tf.Tensor, tf.Operation)) for node in (*wanted, *feeds))
-        if (
-            not make_callable
-            or not nodes
-            or not wanted
-            or any(node is fed for node in wanted for fed in feeds)
-        ):
-            return None
-        if not all(node.graph is self.graph for node in (*wanted, *feeds)):
+        if not make_callable or not wanted or not self._are_ordinary(wanted, feeds):
             return None
         with self._lock:  # two threads of an evaluation begin with the same call
             if key in self._calls:
@@ -133,8 +126,11 @@ class FastSession(tf.Session):
             options.run_options.inter_op_thread_pool = 0 if in_halves else -1
             place = iter(range(len(tensors)))
             names = {t.name for t in self._faster.placeholders} if faster else set()
+            call = make_callable(options)
+            # So that errors name the line of the script, as those of `tf.Session.run` do.
+            explain = getattr(self, "_do_call", None)
             self._calls[key] = PreparedCall(
-                make_callable(options),
+                partial(explain, call) if explain else call,
                 list(feeds),
                 [tensor.dtype.as_numpy_dtype for tensor in feeds],
                 [set() for _ in feeds],
@@ -143,6 +139,17 @@ class FastSession(tf.Session):
                 [number for number, tensor in enumerate(feeds) if tensor.name in names],
             )
             return self._calls[key]
+
+    def _are_ordinary(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> bool:
+        """Say whether all are nodes of this graph, fetched and fed as its operations allow."""
+        nodes = (*wanted, *feeds)
+        return (
+            all(isinstance(node, (tf.Tensor, tf.Operation)) for node in nodes)
+            and all(node.graph is self.graph for node in nodes)
+            and all(map(self.graph.is_fetchable, wanted))
+            and all(map(self.graph.is_feedable, feeds))
+            and {id(node) for node in wanted}.isdisjoint(map(id, feeds))
+        )
 
     def _faster_nodes(self, wanted: tuple, feeds: dict[tf.Tensor, Any]) -> tuple | None:
         """Return what to run in place of `wanted` where the faster step can take its place."""
@@ -157,7 +164,8 @@ class FastSession(tf.Session):
             return None
         if not all(id(node) in swapped for node in wanted):
             return None
-        if any(t.name in self._faster.copied and t.op.type not in PLACEHOLDERS for t in feeds):
+        # What is fed in the middle of the original step would be computed in the faster one.
+        if any(tensor.op.type not in PLACEHOLDERS for tensor in feeds):
             return None
         return tuple(swapped[id(node)] for node in wanted)
 
@@ -168,6 +176,13 @@ class FastSession(tf.Session):
         self._calls.clear()
         while self.at_close:
             self.at_close.pop(0)()
+
+
+def _own(value: Any) -> Any:
+    """Return an array with memory of its own: TensorFlow may pass that of a variable."""
+    if isinstance(value, np.ndarray) and not value.flags.owndata:
+        return value.copy()
+    return value
 
 
 def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.ndarray] | None:

@@ -14,7 +14,8 @@ in a form that TensorFlow computes faster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from common.layers import BatchMoments, layers_of
@@ -50,7 +51,6 @@ class FasterStep(NamedTuple):
     operation: tf.Operation
     loss: tf.Tensor
     placeholders: list[tf.Tensor]  # those with rows; each must be fed as many
-    copied: set[str]  # names of the tensors of which it has its own copies; they cannot be fed
     num_parts: int
 
 
@@ -83,7 +83,7 @@ def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
     """
     if step.obstacle:
         raise NotDivisibleError(step.obstacle)
-    updates = [getattr(update, "op", update) for update in step.updates]
+    updates = list(dict.fromkeys(getattr(update, "op", update) for update in step.updates))
     for op in updates:
         if op.type not in UPDATES or op.control_inputs:
             raise NotDivisibleError(f"{op.type} ({op.name}) in UPDATE_OPS is not known")
@@ -92,7 +92,7 @@ def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
         raise NotDivisibleError("the loss depends on no placeholder with a row for each example")
     if num_parts == 1 and not any(map(_is_tall_product, plan.operations)):
         raise NotDivisibleError("nothing in it has a faster form")
-    with step.loss.graph.as_default(), tf.name_scope("train"):
+    with step.loss.graph.as_default(), tf.name_scope("train"), _no_new_variables():
         parts, fractions = _copies(plan, num_parts)
         losses = [part[step.loss.name] for part in parts]
         loss = _weighted_sum(losses, fractions)
@@ -101,7 +101,24 @@ def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
             _largest_first(gradients, step.variables)
         new_updates = [_new_update(op, plan, parts[0]) for op in updates]
         operation = step.apply(loss, gradients, new_updates)
-    return FasterStep(step, operation, loss, plan.placeholders, set(parts[0]), num_parts)
+    return FasterStep(step, operation, loss, plan.placeholders, num_parts)
+
+
+@contextmanager
+def _no_new_variables() -> Iterator[None]:
+    """Undo the note of variables that an optimizer makes for each step that it is asked for.
+
+    Raises:
+        NotDivisibleError: the optimizer has made any: the second step would not share them.
+    """
+    graph = tf.get_default_graph()
+    before = {key: graph.get_collection(key) for key in graph.collections}
+    yield
+    new = len(tf.global_variables()) > len(before.get(tf.GraphKeys.GLOBAL_VARIABLES, ()))
+    for key in (tf.GraphKeys.GLOBAL_VARIABLES, tf.GraphKeys.TRAINABLE_VARIABLES):
+        graph.get_collection_ref(key)[:] = before.get(key, [])
+    if new:
+        raise NotDivisibleError("its optimizer makes new variables for each step that is built")
 
 
 def _copies(plan: Plan, num_parts: int) -> tuple[list[dict[str, tf.Tensor]], list[tf.Tensor]]:
@@ -181,15 +198,30 @@ def _largest_first(gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variab
     from the last layer to the first. If the first layer is the largest, the other core would have
     nothing left to do meanwhile, so the other weights' gradients are left for that time.
     """
-    sizes = [variable.shape.num_elements() for variable in variables]
+    sizes = [variable.shape.num_elements() or 0 for variable in variables]
     place = sizes.index(max(sizes))
     largest = _halves_of(gradients[place])
+    needed = _ancestors(gradients[place].op) if largest else set()
     for gradient, variable in zip(gradients[place + 1 :], variables[place + 1 :], strict=True):
         halves = _halves_of(gradient)
-        if variable.shape.ndims > 1 and len(largest) == len(halves) == NUM_HALVES:
+        if not needed.isdisjoint(halves):  # as where weights are the sum of two variables
+            continue
+        if (variable.shape.ndims or 0) > 1 and len(largest) == len(halves) == NUM_HALVES:
             # If both waited for their own half only, they would come before the sum.
             _run_after(halves[0], largest[0])
             _run_after(halves[1], gradients[place].op)
+
+
+def _ancestors(op: tf.Operation) -> set[tf.Operation]:
+    """Return an operation and all that it depends on."""
+    found, todo = set(), [op]
+    while todo:
+        op = todo.pop()
+        if op not in found:
+            found.add(op)
+            todo += [tensor.op for tensor in op.inputs]
+            todo += op.control_inputs
+    return found
 
 
 def _halves_of(gradient: tf.Tensor) -> list[tf.Operation]:

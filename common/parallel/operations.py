@@ -69,14 +69,15 @@ def is_row_wise(op: tf.Operation, with_rows: set[str], row_shapes: dict[str, lis
     return rows[0] and not any(rows[1:]) and rule is not None and rule(op, ranks[0])
 
 
-def row_shape_after(op: tf.Operation, row_shape: list[int] | None) -> list[int] | None:
+def row_shape_after(op: tf.Operation, row_shapes: dict[str, list[int]]) -> list[int] | None:
     """Return the shape of a row behind a reshape; None if examples do not stay in their rows.
 
     Args:
         op: a Reshape.
-        row_shape: the shape of a row before it, None where it is unknown.
+        row_shapes: the shapes of the rows of the tensors before it, by name.
     """
-    shape = numbers_of(op.inputs[1])
+    row_shape = row_shapes.get(op.inputs[0].name)
+    shape = numbers_of(op.inputs[1], row_shapes)
     if row_shape is None or not shape or shape[0] not in (None, -1) or None in shape[1:]:
         return None
     size, rest = math.prod(row_shape), shape[1:]
@@ -103,6 +104,8 @@ def _puts_row_on_row(op: tf.Operation, rows: list[bool], ranks: list[int | None]
     if None in ranks:
         return False
     rank = max(ranks)
+    if op.type == "Select" and ranks[0] not in (0, rank):  # a vector that chooses rows
+        return False
     return all(
         r == rank if has_rows else r < rank or tensor.shape[0] == 1
         for has_rows, r, tensor in zip(rows, ranks, op.inputs, strict=True)

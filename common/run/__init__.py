@@ -6,6 +6,7 @@ export.py       the SavedModel
 model.py        a SavedModel, loaded to be used
 checkpoints.py  everything that a run needs to continue
 summaries.py    event files for TensorBoard
+source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve
 files.py        every file is written to a temporary name, then renamed
 """

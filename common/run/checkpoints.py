@@ -133,6 +133,17 @@ def _planned_to_the_end(settings: dict[str, Any]) -> str:
     return "the strength of --augment" if settings.get("augment") else ""
 
 
+def advice(settings: Namespace) -> str:
+    """Return what to do for a longer run than a finished one."""
+    planned = _planned_to_the_end(vars(settings))
+    if not planned:
+        return "Give more --epochs to continue it."
+    return (
+        f"It cannot be continued, since {planned} has ended with it: for a longer run, start a new "
+        "one with more --epochs, another --output-dir and without --resume."
+    )
+
+
 def found_checkpoints(folder: Path) -> list[str]:
     """Return the prefixes of the checkpoints in `folder`, oldest first."""
     prefixes = [path.with_suffix("") for path in folder.glob("step-*.index")]

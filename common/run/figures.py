@@ -60,7 +60,7 @@ def draw(data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarr
         **show,
     )
     plots.plot_curves(folder / files[3], state.history, **show)
-    for augmented, strength in session.graph.get_collection(AUGMENTED):  # with --augment only
+    for augmented, strength, _ in session.graph.get_collection(AUGMENTED):  # with --augment only
         files.append("augmented.png")
         copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
         # In full strength, as in the first steps.

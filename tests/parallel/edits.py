@@ -233,8 +233,8 @@ EDITS = {
         },
         reason="computes gradients in its own way",
     ),
-    # FAILS where the step is divided: the optimizer is applied a second time, and the variables
-    # that it then makes are never initialised.
+    # FAILS in halves and in one part: the optimizer is applied a second time, and the variables that
+    # it then makes are never initialised.
     "optimizer with variables of its own": Edit(
         change={
             "optimizer = ": """

@@ -44,6 +44,18 @@ LAYERS = {
     "all rows but the first": (lambda h: h[1:], "StridedSlice"),
     "the first row": (lambda h: h - h[0], "StridedSlice"),
     "a new first axis": (lambda h: h[None], "StridedSlice"),
+    "a new first axis that looks whole": (
+        lambda h: tf.raw_ops.StridedSlice(
+            input=h,
+            begin=[0],
+            end=[0],
+            strides=[1],
+            begin_mask=1,
+            end_mask=1,
+            new_axis_mask=1,
+        ),
+        "StridedSlice",
+    ),
     "ellipsis for no axis": (lambda h: h[..., 1:, :], "StridedSlice"),
     "an axis before the rows": (lambda h: tf.expand_dims(h, 0), "ExpandDims"),
     "an axis before the rows, from the end": (lambda h: tf.expand_dims(h, -3), "ExpandDims"),
@@ -62,6 +74,7 @@ LAYERS = {
     "half a row in a row": (lambda h: tf.reshape(h, [-1, 3]), "Reshape"),
     "two rows in a row": (lambda h: tf.reshape(h, [-1, 12]), "Reshape"),
     "everything in a row": (lambda h: tf.reshape(h, [1, -1]), "Reshape"),
+    "a single row": (lambda h: tf.reshape(h, [1, 6]), "Reshape"),
     "rows last": (lambda h: tf.reshape(h, [6, -1]), "Reshape"),
     "reshape to a fed shape": (
         lambda h: tf.reshape(h, tf.placeholder(tf.int32, [2])),
@@ -87,6 +100,7 @@ LAYERS = {
     "the largest": (lambda h: tf.nn.top_k(h, 2)[0], "TopKV2"),
     "half of the squares": (lambda h: h * tf.nn.l2_loss(h), "L2Loss"),
     "number of rows": (lambda h: h * tf.cast(tf.shape(h)[0], tf.float32), "Mul"),
+    "numbers for six rows": (lambda h: h * tf.fill([6, tf.shape(h)[1]], 2.0), "Fill"),
     "numbers for a number of rows": (lambda h: h + tf.cast(tf.range(tf.shape(h)[0]), h.dtype), "R"),
     "random numbers for columns": (
         lambda h: tf.transpose(tf.random.stateless_normal([6, tf.shape(h)[0]], [1, 2])) * h,
