@@ -233,8 +233,6 @@ EDITS = {
         },
         reason="computes gradients in its own way",
     ),
-    # FAILS in halves and in one part: the optimizer is applied a second time, and the variables that
-    # it then makes are never initialised.
     "optimizer with variables of its own": Edit(
         change={
             "optimizer = ": """
@@ -249,6 +247,7 @@ EDITS = {
                 optimizer = type(new_optimizer(settings, num_steps))(Momentum(0.01))
             """
         },
+        reason="makes new variables",
     ),
     "layer of the reader's own": Edit(
         behind={
@@ -259,8 +258,7 @@ EDITS = {
             """
         },
     ),
-    # FAILS at batch size 128 where it is divided: both variables have the same gradient, which is
-    # made to wait for itself, and the graph contains a cycle.
+    # Both variables have the same gradient.
     "weights a sum of two variables": Edit(
         behind={
             "images = tf.cast": """

@@ -82,12 +82,10 @@ FETCHES = {
     "an unknown name": lambda net: "unknown:0",
     "of another graph": lambda net: net.foreign,
     "with one of another graph": lambda net: [net.doubled, net.foreign],
-    # FAILS, as all errors that come up while the graph runs: the message lacks which node of which
-    # line of the script it was, and `error.op` is None.
+    # Errors that come up while the graph runs name the node, and the line of the script.
     "infinite": lambda net: [net.checked],
     "six numbers in rows of four": lambda net: net.reshaped,
     "not initialised": lambda net: net.uninitialised,
-    # FAILS: returns a value.
     "what may not be fetched": lambda net: net.not_fetched,
 }
 FEEDS = {
@@ -124,10 +122,8 @@ FEEDS = {
     "a number as the key": lambda net: {3: IMAGES},
     "a list of pairs": lambda net: [(net.x, IMAGES)],
     "of another graph": lambda net: {net.x: IMAGES, net.foreign: 1.0},
-    # FAILS: see above.
     "nothing": lambda net: {},
     "no dict": lambda net: None,
-    # FAILS: returns a value.
     "what may not be fed": lambda net: {net.x: IMAGES, net.not_fed: IMAGES},
 }
 # Fetches and feeds of other nodes.
@@ -140,9 +136,9 @@ OTHERS = {
     "objects": lambda net: (net.twice, {net.words: np.array([b"a\0", "ä"], object)}),
     "a list of words": lambda net: ([net.twice], {net.words: ["a", "b"]}),
     "labels": lambda net: (net.row, {net.labels: np.array([0, 2])}),
-    "no such label": lambda net: (net.row, {net.labels: np.array([0, 5])}),  # FAILS: the message
+    "no such label": lambda net: (net.row, {net.labels: np.array([0, 5])}),
     "pixels": lambda net: ([net.pixels], {net.x: IMAGES.astype(np.float64)}),
-    "an iterator and its end": lambda net: (net.next, None),  # FAILS: the message
+    "an iterator and its end": lambda net: (net.next, None),
     "an assignment": lambda net: ([net.add, net.add.op], None),
 }
 CASES = {

@@ -68,7 +68,6 @@ def test_the_order_of_feeds_does_not_matter(net, session):
     np.testing.assert_array_equal(first, second)
 
 
-# FAILS: the result of a prepared call lies in the memory of the variable or the constant itself.
 @pytest.mark.parametrize("name", ["variable", "constant"])
 def test_a_result_that_is_changed_changes_nothing_else(net, session, name):
     with net.graph.as_default():

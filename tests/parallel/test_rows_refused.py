@@ -86,7 +86,7 @@ LAYERS = {
     "rows against rows": (lambda h: h[:, :1] - h[:, 0], "Sub"),
     "a fed factor for each row": (
         lambda h: h * tf.placeholder_with_default([[1.0] * 6], [None, 6]),
-        "Mul",
+        "PlaceholderWithDefault",
     ),
     "convolution over the rows": (
         lambda h: tf.nn.conv2d(h[None, :, :, None], weights(2, 2, 1, 1), 1, "SAME"),

@@ -151,24 +151,22 @@ STEPS = {
     "batch normalisation": batch_normalisation,
     "update from examples": update_from_examples,
     "moments": moments_of_the_readers_own(lambda mean, variance: (mean, variance)),
-    # FAILS: changes that the loss does not depend on are lost, or are made twice. The inputs that
-    # control a ReadVariableOp and what lies behind noted moments are not looked at.
+    # Changes that the loss does not depend on.
     "counted in the moments": counted_in_the_moments,
     "update noted twice": update_noted_twice,
     "update that reads an updated mean": update_that_reads_an_updated_mean,
     "penalty on an updated mean": penalty_on_an_updated_mean,
-    # FAILS: that noted moments are those of tf.nn.moments, and that `augment` treats each image by
-    # itself, is believed without a look at the graph, though a reader may edit both.
+    # Moments and distortions that a reader has edited.
     "other moments": moments_of_the_readers_own(lambda mean, variance: (mean, 1.5 * variance)),
     "moments without gradients": moments_of_the_readers_own(
         lambda mean, variance: (tf.stop_gradient(mean), tf.stop_gradient(variance))
     ),
     "images mixed by augment": images_mixed_by_augment,
-    # FAILS: the first axis is not the number of rows that the proof takes it for.
+    # The first axis is not the number of rows.
     "rows chosen by a mask": rows_chosen_by_a_mask,
     "one random number for all": one_random_number_for_all,
     "reshape to the length of a default": reshape_to_the_length_of_a_default,
-    # FAILS: an error when the session is opened or first run, where plain TensorFlow trains.
+    # What plain TensorFlow trains must not end in an error.
     "moments in another order": moments_in_another_order,
     "moments as a default": moments_as_a_default,
     "weights a sum of variables": weights_a_sum_of_variables,
