@@ -101,9 +101,7 @@ def test_a_terminal_without_unicode_gets_ascii(models, photos, monkeypatch):
     assert "##" in output.read()
 
 
-def test_mnist_shaped_pictures_pass_unchanged_unless_told_otherwise(
-    run, models, test_split, tmp_path
-):
+def test_mnist_shaped_pictures_pass_unchanged_by_default(run, models, test_split, tmp_path):
     path = tmp_path / "small.png"
     Image.fromarray(test_split.images[0].reshape(28, 28)).save(path)
     model = ("--model", models["cnn"])

@@ -1,4 +1,4 @@
-"""What takes long and several test files look at is made once in a session, by whoever asks first.
+"""Results that several test files need are computed once in a session, when they are first needed.
 
 pytest-xdist gives each of its workers a process: they find it in a folder, behind a lock.
 """

@@ -61,7 +61,7 @@ def test_values_are_big_endian(tmp_path):
     assert read_idx(path).tolist() == [258, -2]
 
 
-def test_the_content_tells_gzip_not_the_name(tmp_path):
+def test_gzip_is_recognised_by_its_content_not_by_its_name(tmp_path):
     (tmp_path / "plain.gz").write_bytes(idx_bytes(SMALL_IMAGES))
     (tmp_path / "packed").write_bytes(gzip.compress(idx_bytes(SMALL_IMAGES)))
     (tmp_path / "link").symlink_to("packed")

@@ -6,6 +6,7 @@ from common.layers import batch_norm, dropout
 from common.parallel.rows import NotDivisibleError
 
 import numpy as np
+import pytest
 import small_steps
 import tensorflow.compat.v1 as tf
 from small_steps import mini_batch, new_step, weights
@@ -100,6 +101,7 @@ def random_loss(choose):
     return build
 
 
+@pytest.mark.slow
 def test_random_graphs_that_are_accepted_are_the_same_in_two_parts():
     accepted = 0
     for number in range(NUM_GRAPHS):

@@ -141,7 +141,7 @@ def test_a_run_in_the_folder_of_another_one_says_so_in_one_line(tmp_path, capsys
 
 @pytest.mark.parametrize("length", [["--epochs", "2"], ["--iterations", "4"]])
 def test_a_stage_beyond_the_end_is_refused_before_a_step_is_done(tmp_path, capsys, length):
-    """With --epochs only the data tell how many steps there are."""
+    """With --epochs the number of steps is known only when the data are read."""
     flags = ["--train-size", "100", "--batch-size", "50", *length, "--output-dir", str(tmp_path)]
     mnist_softmax.main([*flags, "--evaluate-at", "4"])
     shutil.rmtree(tmp_path)

@@ -49,7 +49,7 @@ def values(events, purge=True):
             steps = found.setdefault(value.tag, {})
             if not purge and event.step in steps and value.HasField("simple_value"):
                 assert steps[event.step].simple_value == value.simple_value
-            assert not purge or event.step not in steps, "a step is told twice"
+            assert not purge or event.step not in steps, "a step is written twice"
             steps[event.step] = value
     return found
 
@@ -80,10 +80,10 @@ def finished(tmp_path_factory):
 def test_the_curves_are_those_of_metrics_json(finished, split):
     _, folder = finished
     history = shell.metrics_in(folder)["history"]
-    told = scalars(values(events(folder, split)))
+    written = scalars(values(events(folder, split)))
     for tag in ("loss", "accuracy"):
         expected = {row["step"]: np.float32(row[f"{split}_{tag}"]) for row in history}
-        assert told[tag] == expected
+        assert written[tag] == expected
         assert len(expected) == 3
 
 
@@ -99,8 +99,8 @@ def test_the_learning_rate_follows_its_schedule(finished):
 
 def test_a_histogram_counts_every_weight_and_bias(finished):
     metrics, folder = finished
-    told = values(events(folder, "train"))
-    histograms = {tag: steps for tag, steps in told.items() if tag.startswith("histograms/")}
+    written = values(events(folder, "train"))
+    histograms = {tag: steps for tag, steps in written.items() if tag.startswith("histograms/")}
     sizes = {
         **{"conv1/weights": 3 * 3 * 4, "conv1/biases": 4, "fc1/weights": 14 * 14 * 4 * 8},
         **{"fc1/biases": 8, "fc2/weights": 8 * 10, "fc2/biases": 10},
@@ -119,11 +119,11 @@ def test_a_histogram_counts_every_weight_and_bias(finished):
 
 def test_the_filters_are_one_picture(finished):
     _, folder = finished
-    told = values(events(folder, "train"))
-    (tag,) = [tag for tag in told if tag.startswith("images/")]
+    written = values(events(folder, "train"))
+    (tag,) = [tag for tag in written if tag.startswith("images/")]
     assert tag.startswith("images/conv1/weights")
-    assert list(told[tag]) == [0, 50, 100, 150]
-    picture = told[tag][150].image
+    assert list(written[tag]) == [0, 50, 100, 150]
+    picture = written[tag][150].image
     assert (picture.height, picture.width) == (2 * 4, 2 * 4)  # 4 filters of 3 × 3 with a border
     with tf.Session(graph=tf.Graph()) as session, session.graph.as_default():
         pixels = session.run(tf.image.decode_png(picture.encoded_image_string))[..., 0]
@@ -135,15 +135,15 @@ def test_the_filters_are_one_picture(finished):
     assert np.abs(shown - expected).max() <= 2
 
 
-def test_neurons_that_look_at_pixels_are_drawn_too(tmp_path):
+def test_weights_of_pixels_are_drawn_too(tmp_path):
     flags = ["--train-size", "100", "--iterations", "1", "--tensorboard", "--hidden", "120"]
     mnist_mlp.main([*flags, "--output-dir", str(tmp_path)])
-    told = values(events(tmp_path, "train"))
-    (picture,) = [steps[1].image for tag, steps in told.items() if tag.startswith("images/")]
+    written = values(events(tmp_path, "train"))
+    (picture,) = [steps[1].image for tag, steps in written.items() if tag.startswith("images/")]
     assert (picture.height, picture.width) == (10 * 29, 10 * 29)  # the first 100 of the 120
 
 
-def test_the_graph_is_told(finished):
+def test_the_graph_is_written(finished):
     _, folder = finished
     graphs = [event.graph_def for event in events(folder, "train") if event.graph_def]
     (graph,) = [tf.GraphDef.FromString(graph) for graph in graphs]
@@ -157,7 +157,7 @@ def test_it_changes_nothing_that_a_run_computes(finished, tmp_path):
     assert not (tmp_path / "tensorboard").exists()
 
 
-def test_moving_averages_are_what_is_told(tmp_path):
+def test_moving_averages_are_what_is_written(tmp_path):
     flags = [*SOFTMAX, "--moving-average", "0.9", "--tensorboard", "--output-dir", str(tmp_path)]
     mnist_softmax.main(flags)
     reader = tf.train.load_checkpoint(str(tmp_path / "checkpoints" / "step-9"))
@@ -193,12 +193,12 @@ def test_a_killed_run_goes_on_without_doubling_a_step(tmp_path):
     mnist_softmax.main([*flags, str(killed), "--resume"])
     for split in ("train", "validation"):
         assert len(event_files(killed, split)) == 2
-        told = values(events(killed, split))
-        assert scalars(told) == scalars(values(events(whole, split)))
-        assert {tag: list(steps) for tag, steps in told.items()} == {
+        written = values(events(killed, split))
+        assert scalars(written) == scalars(values(events(whole, split)))
+        assert {tag: list(steps) for tag, steps in written.items()} == {
             tag: list(steps) for tag, steps in values(events(whole, split)).items()
         }
-        values(events(killed, split), purge=False)  # what is told twice is equal
+        values(events(killed, split), purge=False)  # what is written twice is equal
 
 
 def test_a_new_run_removes_the_event_files_of_the_one_before(tmp_path):
@@ -215,8 +215,8 @@ def test_a_run_may_ask_for_it_when_it_is_resumed(tmp_path):
     with killed_before_checkpoint(6):
         mnist_softmax.main(flags)
     metrics = mnist_softmax.main([*flags, "--resume", "--tensorboard"])
-    told = scalars(values(events(tmp_path, "validation")))
-    assert list(told["loss"]) == [row["step"] for row in metrics["history"]] == [3, 6, 9]
+    written = scalars(values(events(tmp_path, "validation")))
+    assert list(written["loss"]) == [row["step"] for row in metrics["history"]] == [3, 6, 9]
 
 
 def test_a_file_in_the_way_is_a_sentence(tmp_path):
