@@ -1,7 +1,11 @@
 """How scripts and commands start and end; a program that only imports `common` is left alone.
 
-In the scripts and in `python -m common.…` TensorFlow loads without its log lines, under a sign of
-life on the terminal, and an expected error or Ctrl-C ends in one sentence and an exit status.
+In the scripts and in `python -m common.…` TensorFlow loads without its log lines, while a line on
+the terminal says so, and an expected error or Ctrl-C ends in one sentence and an exit status.
+
+A command imports TensorFlow when its command line is right, so that `--help` answers at once. The
+scripts import it in their first lines, where a reader of a TensorFlow 1 script looks for it: their
+`--help` waits for it.
 """
 
 from __future__ import annotations
@@ -160,7 +164,7 @@ def _end_with_a_sentence(
     elif isinstance(error, UserError):
         message, exit_status = f"Error: {error}", error.exit_status
     elif isinstance(error, BrokenPipeError):
-        message, exit_status = "", 1  # whoever read our output wants no more of it
+        message, exit_status = "", 1  # the program that read our output has closed it
     else:
         sys.__excepthook__(kind, error, trace)
         return
