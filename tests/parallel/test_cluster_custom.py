@@ -4,7 +4,7 @@ import mnist_softmax
 from common import UserError
 from common.layers import new_fc_layer
 from common.networks import Net
-from common.objective import new_optimizer
+from common.objective import Optimizer, new_optimizer
 from common.parallel.cluster import opening
 from common.parallel.cluster.config import Task
 from common.parallel.cluster.placement import place_variables
@@ -175,6 +175,16 @@ def with_sparse_gradient(logits, y_true, optimizer):
     return plain(logits + tf.gather(table.value(), y_true), y_true, optimizer)
 
 
+class NewVariables(tf.train.GradientDescentOptimizer):
+    def apply_gradients(self, grads_and_vars, global_step=None, name=None):
+        tf.Variable(0.0, trainable=False)
+        return super().apply_gradients(grads_and_vars, global_step, name)
+
+
+def with_new_variables(logits, y_true, optimizer):
+    return plain(logits, y_true, Optimizer(NewVariables(0.1)))
+
+
 def with_iterator(logits, y_true, optimizer):
     labels = tf.data.make_one_shot_iterator(tf.data.Dataset.from_tensors(LABELS[:10])).get_next()
     return plain(logits, labels, optimizer)
@@ -191,6 +201,7 @@ def with_iterator(logits, y_true, optimizer):
         (with_updates_by_rows, "an operation in UPDATE_OPS depends on single examples"),
         (with_count_in_the_loss, "depends on another operation"),
         (with_sparse_gradient, "the gradient of table is sparse"),
+        (with_new_variables, "its optimizer makes new variables for each step"),
         (with_iterator, "has a state or a side effect"),
     ],
 )
@@ -199,7 +210,7 @@ def test_it_does_not_train_on_several_machines(monkeypatch, tmp_path, finish, re
     net, settings = new_net(finish, tmp_path)
     with pytest.raises(UserError, match=f"cannot train on several machines, since .*{reason}"):
         new_session(net, settings)
-    assert len(used.ends) == (finish is with_sparse_gradient)
+    assert len(used.ends) == (finish in {with_sparse_gradient, with_new_variables})
 
 
 # Where the variables are.

@@ -41,16 +41,21 @@ def divided_step(net: Net) -> DividedStep:
             )
         return _examined(noted[0])
     except NotDivisibleError as reason:
-        raise UserError(
-            f"cannot train on several machines, since {reason}. Unset TF_CONFIG to train on this "
-            "machine alone."
-        ) from reason
+        raise refusal(reason) from reason
+
+
+def refusal(reason: object) -> UserError:
+    """Return the error that ends a run whose training step cannot be divided."""
+    return UserError(
+        f"cannot train on several machines, since {reason}. Unset TF_CONFIG to train on this "
+        "machine alone."
+    )
 
 
 def _examined(step: TrainingStep) -> DividedStep:
     if step.obstacle:
         raise NotDivisibleError(step.obstacle)
-    updates = [getattr(update, "op", update) for update in step.updates]
+    updates = list(dict.fromkeys(getattr(update, "op", update) for update in step.updates))
     for op in updates:
         if op.type not in UPDATES or op.control_inputs:
             raise NotDivisibleError(f"{op.type} ({op.name}) in UPDATE_OPS is not known")

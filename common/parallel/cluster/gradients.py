@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from common import UserError
 from common.parallel.cluster.config import Cluster
-from common.parallel.cluster.division import DividedStep
+from common.parallel.cluster.division import DividedStep, refusal
 from common.parallel.copies import copy_operations, copy_parts, draw_again, rows_of_part
 
 import tensorflow.compat.v1 as tf
@@ -149,10 +148,7 @@ def _compute(
     for variable, gradient in zip(original.variables, gradients, strict=True):
         if isinstance(gradient, tf.IndexedSlices):
             # Many optimizers treat the rows without a gradient differently from a gradient of 0.
-            raise UserError(
-                f"cannot train on several machines, since the gradient of {variable.op.name} is "
-                "sparse. Unset TF_CONFIG to train on this machine alone."
-            )
+            raise refusal(f"the gradient of {variable.op.name} is sparse")
     return [loss, *(part[value.name] for value in step.changes), *gradients]
 
 

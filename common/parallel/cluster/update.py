@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from common.objective import TrainingStep
-from common.parallel.cluster.division import DividedStep
+from common.parallel.cluster.division import DividedStep, refusal
 from common.parallel.halves import UPDATES
 from common.parallel.rows import READS
 
@@ -35,8 +35,12 @@ def add_update(step: DividedStep, num_slots: int, device: str) -> SecondPhase:
         step: the training step.
         num_slots: how many mini-batches may be computed at the same time.
         device: where to store the loss, and what belongs to a variable without a device.
+
+    Raises:
+        UserError: the second step would not share the variables of the optimizer.
     """
     original = step.original
+    num_variables = len(original.loss.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES))
     with original.loss.graph.as_default(), tf.name_scope("cluster"):
         slot = tf.placeholder_with_default(0, [], name="slot")
         stored: list[tf.Variable] = []
@@ -54,6 +58,8 @@ def add_update(step: DividedStep, num_slots: int, device: str) -> SecondPhase:
         gradients = [read(variable, variable.device) for variable in original.variables]
         updates = [_update(op, changes) for op in step.updates]
         operation = original.apply(loss, gradients, updates)
+    if len(operation.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)) > num_variables:
+        raise refusal("its optimizer makes new variables for each step that is built")
     kept, ops = ancestors(operation), ancestors(original.operation)
     replaced = {
         op
