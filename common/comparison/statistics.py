@@ -7,6 +7,8 @@ per seed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from scipy import stats
 
 Run = dict[str, Any]
 CONFIDENCE = 0.95
+SIGNIFICANCE_LEVEL = 0.05
 
 
 def summarise(name: str, runs: list[Run]) -> dict[str, Any]:
@@ -47,7 +50,24 @@ def summarise(name: str, runs: list[Run]) -> dict[str, Any]:
         "errors_mean": float(np.mean([run["test_total"] - run["test_correct"] for run in runs])),
         "test_total": first["test_total"],
         "test_accuracies": test.tolist(),
+        "recipe": recipe(first),
     }
+
+
+def recipe(run: Run) -> str | None:
+    """Return how a net was trained, in a few words; None for a run that did not note it."""
+    settings = run.get("settings", {})
+    try:
+        text = (
+            f"{run['epochs']:g} epochs, batch size {settings['batch_size']}, "
+            f"{settings['optimizer']}, learning rate {settings['learning_rate']:g}, "
+            f"{settings['decay']}"
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    dropout = settings.get("dropout")
+    text = text.replace("1 epochs", "1 epoch", 1) if run["epochs"] == 1 else text
+    return text + (f", dropout {dropout:g}" if dropout else "")
 
 
 def standard_deviation(values: np.ndarray) -> float | None:
@@ -125,3 +145,56 @@ def compare_two(first: tuple[str, list[Run]], second: tuple[str, list[Run]]) -> 
         "second_only_right": [second_only for _, second_only in counts],
         "p_values": [mcnemar(*pair) for pair in counts],
     }
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Correct p-values for the number of tests in a table.
+
+    With the corrected values below 0.05 as the rule, the probability of one false alarm or more in
+    the whole table is at most 5 %.
+
+    Args:
+        p_values: one for each test, from 0 to 1.
+
+    Returns:
+        the corrected p-values, in the same order.
+
+    Source: Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of
+    Statistics 6, 1979.
+    """
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)
+    corrected = np.minimum(np.maximum.accumulate(np.asarray(p_values)[order] * factors), 1)
+    result = np.empty(len(p_values))
+    result[order] = corrected
+    return result.tolist()
+
+
+class Verdict(Enum):
+    """What a test says of two models, over all seeds."""
+
+    EVERY = "significant for every seed"
+    SOME = "significant for some seeds only"
+    NONE = "not significant"
+
+
+def verdicts(differences: Sequence[dict[str, Any]]) -> list[tuple[Verdict, float]]:
+    """Return, for each result of `compare_two` in a table, a verdict and a p-value.
+
+    Holm's correction is applied to the tests of each seed. The p-value is the largest of a seed.
+    """
+    if not differences:
+        return []
+    corrected = np.array(
+        [holm(of_seed) for of_seed in zip(*(d["p_values"] for d in differences), strict=True)]
+    )
+    found = []
+    for difference, p_values in zip(differences, corrected.T, strict=True):
+        pairs = zip(difference["first_only_right"], difference["second_only_right"], strict=True)
+        directions = {one > other for one, other in pairs}
+        if p_values.max() < SIGNIFICANCE_LEVEL and len(directions) == 1:
+            verdict = Verdict.EVERY
+        else:
+            verdict = Verdict.SOME if p_values.min() < SIGNIFICANCE_LEVEL else Verdict.NONE
+        found.append((verdict, float(p_values.max())))
+    return found

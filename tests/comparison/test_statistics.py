@@ -51,3 +51,37 @@ def test_the_interval_of_the_mean_equals_scipy():
     single = statistics.summarise("net", runs[:1])
     assert single["test_std"] is None
     assert single["test_interval"] is None
+
+
+def test_holms_correction_by_hand():
+    # In ascending order 0.01 · 3, 0.03 · 2, 0.04 · 1, and no value below the one before it.
+    assert statistics.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert statistics.holm([0.5, 0.6]) == [1, 1]
+    assert statistics.holm([0.02]) == [0.02]
+
+
+def verdict(first_only, second_only):
+    pairs = zip(first_only, second_only, strict=True)
+    difference = {
+        "first_only_right": first_only,
+        "second_only_right": second_only,
+        "p_values": [statistics.mcnemar(*pair) for pair in pairs],
+    }
+    return statistics.verdicts([difference])[0][0].value
+
+
+def test_verdicts():
+    assert verdict([50, 60], [10, 12]) == "significant for every seed"
+    assert verdict([50, 20], [10, 18]) == "significant for some seeds only"
+    # Significant for each seed, but in opposite directions.
+    assert verdict([50, 10], [10, 50]) == "significant for some seeds only"
+    assert verdict([12, 11], [10, 12]) == "not significant"
+
+
+def test_a_recipe_in_words():
+    settings = {"batch_size": 100, "optimizer": "adam", "learning_rate": 0.002}
+    settings |= {"decay": "one-cycle", "dropout": 0.4}
+    text = statistics.recipe({"epochs": 20.0, "settings": settings})
+    assert text == ("20 epochs, batch size 100, adam, learning rate 0.002, one-cycle, dropout 0.4")
+    assert statistics.recipe({"epochs": 1.0, "settings": settings}).startswith("1 epoch, ")
+    assert statistics.recipe({"epochs": 20.0}) is None

@@ -4,6 +4,8 @@ import re
 
 from common.comparison import statistics, tables
 
+from scipy.stats import binomtest
+
 MODEL = {
     **{"name": "mnist_mlp.py", "parameters": 535818, "multiply_adds": 535040, "epochs": 20.0},
     **{"train_seconds": 33.04, "validation_mean": 0.98672, "validation_std": 0.0007},
@@ -13,33 +15,57 @@ MODEL = {
 SINGLE = MODEL | {"validation_std": None, "test_std": None, "test_interval": None}
 
 
-def verdict(first_only, second_only):
-    pairs = list(zip(first_only, second_only, strict=True))
-    difference = {
-        "first": "a",
-        "second": "b",
-        "first_only_right": first_only,
-        "second_only_right": second_only,
+OTHER = MODEL | {"name": "mnist_cnn.py", "parameters": 242062, "multiply_adds": 3363072}
+OTHER |= {"errors_mean": 65.0, "test_mean": 0.9935, "recipe": "6 epochs"}
+
+
+def difference(first, second, first_only, second_only):
+    pairs = zip(first_only, second_only, strict=True)
+    return {
+        **{"first": first, "second": second},
+        **{"first_only_right": first_only, "second_only_right": second_only},
         "p_values": [statistics.mcnemar(*pair) for pair in pairs],
     }
-    return re.search(r"; (.*) \(exact", tables.difference_sentence(difference))[1]
 
 
-def test_verdicts():
-    assert verdict([50, 60], [10, 12]) == "significant for every seed"
-    assert verdict([50, 20], [10, 18]) == "significant for some seeds only"
-    # Significant for each seed, but in opposite directions.
-    assert verdict([50, 10], [10, 50]) == "significant for some seeds only"
-    assert verdict([12, 11], [10, 12]) == "not significant"
+def results_of(models, differences=(), seeds=5):
+    results = {"seeds": seeds, "machine": "a Z80", "command": "python -m common.compare"}
+    return results | {"models": list(models), "differences": list(differences)}
 
 
-def test_the_sentence_names_the_images_of_both_models():
-    difference = {"first": "a", "second": "b", "p_values": [0.04, 0.001]}
-    difference |= {"first_only_right": [30, 50], "second_only_right": [14, 16]}
-    assert tables.difference_sentence(difference) == (
-        "- `a` and `b`: 40 images that only the first classifies correctly, 15 only the second; "
-        "significant for every seed (exact McNemar test, largest p = 0.04)."
+def test_a_model_has_a_name():
+    assert tables.model_name("mnist_softmax.py") == "softmax regression"
+    assert tables.model_name("mnist_cnn.py --augment") == "CNN --augment"
+    assert tables.model_name("mnist_mlp.py --dropout 0", markdown=True) == "MLP `--dropout 0`"
+
+
+def test_factors():
+    assert tables.factor(138, 715) == "5.2 times fewer"
+    assert tables.factor(712, 56) == "13 times more"
+    assert tables.factor(58, 59) == "as many"
+
+
+def test_the_sentences_compare_mlp_and_cnn():
+    one = difference("mnist_mlp.py", "mnist_cnn.py", [26, 20], [99, 110])
+    assert tables.sentences(results_of([MODEL, OTHER], [one])) == (
+        "The CNN has 2.2 times fewer parameters than the MLP, does 6.3 times more multiply–adds "
+        "and makes 2.1 times fewer errors. Each row differs significantly from the row before it, "
+        "for every seed (exact McNemar test for each seed, Holm's correction over the table, "
+        "p < 0.05)."
     )
+
+
+def test_the_sentence_says_which_rows_differ():
+    models = [MODEL | {"name": name} for name in "abcd"]
+    ones = [difference("a", "b", [50, 60], [10, 12]), difference("b", "c", [12, 11], [10, 12])]
+    text = tables.sentences(results_of(models, [*ones, difference("c", "d", [50, 20], [10, 18])]))
+    assert text.startswith(
+        "Differences from the row before it: significant for every seed: row 2; "
+        "significant for some seeds only: row 4; not significant: row 3 ("
+    )
+    ones = [difference("a", name, [50, 60], [10, 12]) for name in "bcd"]
+    text = tables.sentences(results_of(models, ones))
+    assert text.startswith("Each row differs significantly from row 1, for every seed")
 
 
 def test_machines_are_named_once():
@@ -51,33 +77,59 @@ def test_machines_are_named_once():
 
 
 def test_a_table_by_hand():
-    results = {"seeds": 5, "machine": "a Z80", "command": "python -m common.compare", "models": []}
-    results |= {"models": [MODEL], "differences": []}
-    head, rule, row, blank, measured, *rest = tables.markdown_table(results).split("\n")
-    assert head.count("|") == rule.count("|") == row.count("|")
-    assert row == (
-        "| `mnist_mlp.py` | 535,818 | 535,040 | 20 | 33.0 | 98.67 ± 0.07 | 98.64 ± 0.09 "
-        "| 98.53 to 98.75 | 136 of 10,000 |"
-    )
-    assert blank == ""
-    assert measured == (
+    one = difference("mnist_mlp.py", "mnist_cnn.py", [26], [99])
+    text = tables.markdown_table(results_of([MODEL, OTHER], [one]))
+    lines = text.splitlines()
+    assert lines[2:4] == [
+        "| 1 | MLP | 535,818 | 535,040 | 33.0 | 98.64 ± 0.09 | 136 |",
+        "| 2 | CNN | 242,062 | 3,363,072 | 33.0 | 99.35 ± 0.09 | 65, 2.1 times fewer |",
+    ]
+    assert (
         "Mean ± standard deviation over 5 seeds (seconds: median), on a Z80. "
         "Made by `python -m common.compare`."
-    )
-    # √(0.98642 · 0.01358 / 10,000) = 0.00116
-    assert rest == [
-        "",
-        "A difference of 0.1 percentage points is 10 of 10,000 test images. The standard error of "
-        "an accuracy of 98.64 % on a test set of this size is 0.12 percentage points.",
-        "",
+    ) in lines
+    folded = text[text.index("<details>") : text.index("</details>")].splitlines()
+    rows = [line for line in folded if line.startswith("| ")]
+    assert rows[1:] == [
+        "| 1 | `python mnist_mlp.py` | 20 epochs | 98.67 ± 0.07 | 98.53 to 98.75 | – |",
+        "| 2 | `python mnist_cnn.py` | 6 epochs | 98.67 ± 0.07 | 98.53 to 98.75 "
+        f"| row 1: p = {binomtest(26, 125).pvalue:.2g} (26, 99) |",
     ]
+    # √(0.9935 · 0.0065 / 10,000) = 0.0008
+    assert "accuracy of 99.35 % on a test set of this size is 0.08 percentage points." in text
+    # Every table has as many cells in each row.
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
 
 
-def test_a_single_run_has_no_spread():
-    results = {"seeds": 1, "machine": "a Z80", "command": "x", "models": [SINGLE]}
-    text = tables.markdown_table(results | {"differences": []})
-    assert "| 98.67 | 98.64 | – | 136 of 10,000 |" in text
+def test_intervals_need_three_seeds():
+    assert "98.53 to 98.75" in tables.markdown_table(results_of([MODEL], seeds=3))
+    text = tables.markdown_table(results_of([SINGLE], seeds=1))
+    assert "95 % interval" not in text
+    assert "| 98.64 | 136 |" in text
     assert "over 1 seed (" in text
+
+
+def test_a_shift_is_a_column_where_it_was_measured():
+    shifted = OTHER | {"shifted_mean": 0.974}
+    text = tables.markdown_table(results_of([MODEL, shifted]))
+    assert "| wrong of 10,000 | shifted by 2 pixels, % |" in text
+    assert "| 136 | – |" in text
+    assert "| 65 | 97.4 |" in text
+    assert "shifted" not in tables.markdown_table(results_of([MODEL, OTHER]))
+
+
+def test_the_terminal_shows_it_in_80_columns():
+    long = MODEL | {"name": "mnist_mlp.py --hidden 200 100 60 30 --dropout 0 --activation sigmoid"}
+    models = [MODEL, OTHER | {"shifted_mean": 0.974}, long]
+    one = difference("mnist_mlp.py", "mnist_cnn.py", [26], [99])
+    lines = tables.terminal_table(results_of(models, [one])).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0].split()[:3] == ["model", "params", "mult-adds"]
+    assert "3  MLP --hidden 200 100 60 30 --dropout 0 --activation sigmoid" in lines
+    assert lines[2].split() == [
+        *("2", "CNN", "242,062", "3,363,072", "33.0", "99.35", "±", "0.09", "65", "97.4"),
+    ]
 
 
 def test_the_expectation_is_a_paragraph_of_a_docstring():

@@ -1,0 +1,149 @@
+"""Accuracy against the strength of a distortion, and confidence against accuracy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from common.plots.canvas import GREY, draw_message, new_picture
+from common.plots.curves import STYLES
+
+import numpy as np
+
+COLUMNS = 3
+
+
+def plot_panels(
+    path: Path | str,
+    panels: Mapping[str, tuple[str, Sequence[float], np.ndarray]],
+    names: Sequence[str],
+    title: str = "Accuracy on the test images when they are distorted: higher is more robust",
+) -> None:
+    """Draw one small panel for each distortion, with a line for each model.
+
+    Args:
+        path: the file to write.
+        panels: for the name of each distortion its unit, its strengths, and the accuracies, float
+            [models, strengths, seeds] from 0 to 1. A band shows ± a standard deviation.
+        names: of the models.
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    if not panels:
+        draw_message(path, title, False, "Nothing was measured")
+        return
+    rows = -(-(len(panels) + 1) // COLUMNS)  # one more place, for the legend
+    with new_picture(path, title, False, 215 * rows, layout="constrained") as figure:
+        grid = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
+        for axes, (name, (unit, strengths, accuracy)) in zip(grid, panels.items(), strict=False):
+            _draw_lines(axes, strengths, accuracy, names)
+            axes.set(ylim=(-3, 103), title=name)
+            axes.set_xlabel(unit, size=8)
+            axes.tick_params(labelsize=8)
+            if axes in grid[::COLUMNS]:
+                axes.set_ylabel("Accuracy (%)", size=8)
+        handles, labels = grid[0].get_legend_handles_labels()
+        grid[len(panels)].legend(handles, labels, loc="center", frameon=False)
+
+
+def plot_shift(
+    path: Path | str,
+    strengths: Sequence[float],
+    accuracy: np.ndarray,
+    names: Sequence[str],
+    title: str = "Moved by a few pixels, the same digit is still read by the CNN only",
+) -> None:
+    """Draw the accuracy against a shift in pixels, each line with its name at its end.
+
+    Args:
+        path: the file to write.
+        strengths: the shifts.
+        accuracy: float [models, strengths, seeds] from 0 to 1.
+        names: of the models.
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    with new_picture(path, title, False, 360, layout="constrained") as figure:
+        axes = figure.add_subplot(
+            xlabel="Shift of the test images (pixels, mean over four directions)",
+            ylabel="Accuracy (%)",
+            ylim=(0, 103),
+        )
+        _draw_lines(axes, strengths, accuracy, names)
+        axes.set_xlim(min(strengths), max(strengths) + 0.3 * np.ptp(strengths))
+        axes.set_xticks(strengths)
+        ends = 100 * accuracy[:, -1].mean(axis=1)
+        places = _apart(ends, 6)
+        for line, name, end, place in zip(axes.get_lines(), names, ends, places, strict=True):
+            axes.annotate(
+                name,
+                (max(strengths), end),
+                (max(strengths) + 0.03 * np.ptp(strengths), place),
+                color=line.get_color(),
+                va="center",
+                weight="bold",
+            )
+
+
+def plot_reliability(
+    path: Path | str,
+    curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
+    title: str = "Is a probability of 90 % right nine times in ten? On the dashed line it is",
+) -> None:
+    """Draw the accuracy of each model against its confidence: a reliability diagram.
+
+    Args:
+        path: the file to write.
+        curves: for the name of each model, mean confidence and accuracy of each bin, floats from 0
+            to 1, as `sklearn.calibration.calibration_curve` returns them (in the other order).
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+
+    Source: Guo et al., "On calibration of modern neural networks", 2017 (arXiv 1706.04599).
+    """
+    with new_picture(path, title, False, 380, layout="constrained") as figure:
+        axes = figure.add_subplot(
+            xlabel="Confidence: largest probability, mean of a bin (%)",
+            ylabel="Accuracy in the bin (%)",
+        )
+        axes.plot([0, 100], [0, 100], "--", color=GREY)
+        for (name, (confidence, accuracy)), (colour, line, marker) in zip(
+            curves.items(), STYLES * len(curves), strict=False
+        ):
+            axes.plot(
+                100 * confidence, 100 * accuracy, line, color=colour, marker=marker, label=name
+            )
+        lowest = min((100 * c.min() for c, _ in curves.values() if len(c)), default=0)
+        axes.set(xlim=(lowest - 3, 101), ylim=(-3, 103))
+        axes.grid(color="#DDDDDD")
+        axes.legend(loc="lower right")
+
+
+def _draw_lines(
+    axes: Any, strengths: Sequence[float], accuracy: np.ndarray, names: Sequence[str]
+) -> None:
+    styles = [STYLES[k % len(STYLES)] for k in range(len(names))]
+    for of_model, name, (colour, line, marker) in zip(accuracy, names, styles, strict=True):
+        mean, spread = 100 * of_model.mean(axis=1), 100 * of_model.std(axis=1)
+        axes.plot(strengths, mean, line, color=colour, marker=marker, markersize=4, label=name)
+        axes.fill_between(strengths, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
+    axes.grid(color="#DDDDDD")
+
+
+def _apart(values: np.ndarray, least: float) -> np.ndarray:
+    """Move numbers up as far as needed for a distance of `least` between neighbours."""
+    result = np.array(values, float)
+    order = np.argsort(result)
+    for one, after in itertools.pairwise(order):
+        result[after] = max(result[after], result[one] + least)
+    return result
