@@ -28,7 +28,7 @@ from common.comparison.figures import draw_figures
 from common.comparison.statistics import Run, compare_two, summarise
 from common.comparison.tables import UNKNOWN_MACHINE, markdown_table, name_machines
 from common.data import DEFAULT_DATA_DIR, load_data
-from common.process.arguments import new_parser, parse_count
+from common.process.arguments import dashes, new_parser, parse_count
 from common.process.errors import InterruptedRunError
 from common.run.files import atomic_path, require_writable_folder, write_json
 
@@ -111,7 +111,7 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]:
-    parser = new_parser(COMMAND, __doc__)
+    parser = new_parser(COMMAND, __doc__, _flags_of_the_scripts)
     parser.add_argument(
         "--seeds",
         type=parse_count,
@@ -154,6 +154,14 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
     if not models:
         parser.error("--only without --run leaves nothing to compare; add --run")
     return options, models
+
+
+def _flags_of_the_scripts() -> dict[str, str]:
+    """Return the flags that stand in --run, for the error message about a wrong one."""
+    from common.settings import ALL
+
+    flags = {f"--{dashes(name)}" for name in ALL} - RESERVED - {"--from"}
+    return dict.fromkeys(flags, "the scripts, which take it in --run")
 
 
 def _parse_model(parser: argparse.ArgumentParser, line: str) -> Model:
