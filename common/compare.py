@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import json
 import re
 import shlex
 import signal
@@ -28,9 +27,12 @@ from common.comparison.figures import draw_figures
 from common.comparison.statistics import Run, compare_two, summarise
 from common.comparison.tables import UNKNOWN_MACHINE, markdown_table, name_machines
 from common.data import DEFAULT_DATA_DIR, load_data
-from common.process.arguments import new_parser, parse_count
+from common.process.arguments import dashes, new_parser, parse_count
 from common.process.errors import InterruptedRunError
+from common.process.streams import lasting_log
+from common.process.text import visible
 from common.run.files import atomic_path, require_writable_folder, write_json
+from common.run.metrics import read_metrics
 
 import numpy as np
 from tqdm import tqdm
@@ -53,7 +55,7 @@ class Model(NamedTuple):
     @property
     def name(self) -> str:
         """What a user types after `python` to train this model."""
-        return shlex.join([f"{self.script}.py", *self.flags])
+        return visible(shlex.join([f"{self.script}.py", *self.flags]))
 
     def folder(self, root: Path) -> Path:
         """Return the folder of this model's runs; its name contains script and flags."""
@@ -86,7 +88,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         raise InterruptedRunError(_how_to_continue(options), signal.SIGINT)
     results = {
         "command": options.command,
-        "machine": name_machines(run.get("machine") for of_one in runs for run in of_one),
+        "machine": visible(name_machines(run["machine"] for of_one in runs for run in of_one)),
         "seeds": options.seeds,
         "models": [summarise(name, of_one) for name, of_one in zip(names, runs, strict=True)],
         "differences": [
@@ -100,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         temporary.write_text(table, encoding="utf-8")
     figures = draw_figures(root, names, runs, load_data(options.data_dir))
     files = ("results.json", "results.md", *figures)
-    print("Files written:", *(root / file for file in files), sep="\n  ")
+    print("Files written:", *(visible(root / file) for file in files), sep="\n  ")
     return results
 
 
@@ -111,7 +113,7 @@ def _pairs(count: int) -> list[tuple[int, int]]:
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]:
-    parser = new_parser(COMMAND, __doc__)
+    parser = new_parser(COMMAND, __doc__, _flags_of_the_scripts)
     parser.add_argument(
         "--seeds",
         type=parse_count,
@@ -148,12 +150,20 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
     )
     options = parser.parse_args(argv)
     typed = sys.argv[1:] if argv is None else argv
-    options.command = shlex.join([*COMMAND.split(), *typed])
+    options.command = visible(shlex.join([*COMMAND.split(), *typed]))
     lines = ([] if options.only else [f"{script}.py" for script in SCRIPTS]) + options.run
     models = list(dict.fromkeys(_parse_model(parser, line) for line in lines))
     if not models:
         parser.error("--only without --run leaves nothing to compare; add --run")
     return options, models
+
+
+def _flags_of_the_scripts() -> dict[str, str]:
+    """Return the flags that stand in --run, for the error message about a wrong one."""
+    from common.settings import ALL
+
+    flags = {f"--{dashes(name)}" for name in ALL} - RESERVED - {"--from"}
+    return dict.fromkeys(flags, "the scripts, which take it in --run")
 
 
 def _parse_model(parser: argparse.ArgumentParser, line: str) -> Model:
@@ -202,9 +212,8 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     argv = [*model.flags, "--seed", str(seed), "--output-dir", str(folder)]
     argv += ["--data-dir", str(options.data_dir)]
     folder.mkdir(parents=True, exist_ok=True)
-    metrics_file = folder / "metrics.json"
-    kept = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.exists() else None
-    with (folder / "output.txt").open("a", encoding="utf-8") as log, redirect_stdout(log):
+    kept = _kept_metrics(folder)
+    with lasting_log(folder / "output.txt") as log, redirect_stdout(log):
         try:
             metrics = script.main([*argv, "--resume"])
         except InterruptedRunError as error:
@@ -214,12 +223,24 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
             # The kept run has other settings, because the recipe of the script has changed.
             print(error)
             metrics = script.main(argv)
-    if kept and kept["train_seconds"] == metrics["train_seconds"]:
+    if kept and kept.get("train_seconds") == metrics["train_seconds"]:
         # No step was taken: the numbers are those of the machine that trained the kept run.
-        metrics["machine"] = kept.get("machine", UNKNOWN_MACHINE)
-        write_json(metrics_file, metrics)
+        metrics["machine"] = kept.get("machine") or UNKNOWN_MACHINE
+        write_json(folder / "metrics.json", metrics)
     true, predicted = np.load(folder / "predictions.npy").T
     return metrics | {"true": true, "predicted": predicted}
+
+
+def _kept_metrics(folder: Path) -> dict[str, Any] | None:
+    """Return what a kept run has left, if there is one that can be read."""
+    try:
+        return read_metrics(folder)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        problem = visible(f"{folder}/metrics.json is damaged or too old: {error}")
+        print(f"{problem}. It is written anew.", file=sys.stderr)
+        return None
 
 
 def _how_to_continue(options: argparse.Namespace) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from common.data import Split
 from common.parallel import map_batches
 from common.process.status import status
+from common.process.text import visible
 from common.session import averaged_weights
 
 import numpy as np
@@ -103,7 +104,7 @@ def confusion_message(matrix: np.ndarray, class_names: Sequence[str]) -> str:
     # All of it, however large: NumPy leaves out the middle of large arrays.
     rows = np.array2string(matrix, threshold=matrix.size + 1, max_line_width=10**6).splitlines()
     if list(class_names) != [str(number) for number in range(len(class_names))]:
-        rows = [f"{row}  {name}" for row, name in zip(rows, class_names, strict=True)]
+        rows = [f"{row}  {visible(name)}" for row, name in zip(rows, class_names, strict=True)]
     return "\n".join(["Confusion Matrix: (rows: true class, columns: predicted class)", *rows])
 
 

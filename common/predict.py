@@ -15,11 +15,13 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import UserError
 from common.process.arguments import new_parser
+from common.process.text import visible
 from common.run.files import require_writable_folder
 
 import numpy as np
@@ -43,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         SystemExit: a usage error (status 2).
     """
     options = _parse(argv)
+    from common.plots import draw_each
     from common.run.model import load_models
 
     models = load_models(options.model)
@@ -67,8 +70,9 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
                 # Two folders may hold pictures of one name.
                 same = sum(other.stem == path.stem for other in list(prepared)[: len(rows)])
                 name = f"{path.stem}{f'_{same + 1}' if same else ''}_explained.png"
-                row["explained"] = str(folder / name)
-                _explain(one, row, models, folder / name)
+                draw = partial(_explain, one, row, models)
+                for drawn in draw_each(folder, [(name, draw)]):
+                    row["explained"] = str(folder / drawn)
             start = end
         rows.append(row)
         if not options.json:
@@ -77,12 +81,12 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         print(json.dumps(rows, indent=2))
     elif folder and good:
         drawings = [row["explained"] for row in rows if "explained" in row]
-        print("Files written:", *drawings, sep="\n  ")
+        print("Files written:", *map(visible, drawings), sep="\n  ")
     if problems:
         *others, last = problems.values()
         sys.stdout.flush()
         for problem in others:
-            print(f"Error: {problem}", file=sys.stderr)
+            print(f"Error: {visible(problem)}", file=sys.stderr)
         raise UserError(last)
     return rows
 
@@ -188,30 +192,31 @@ def _digit_row(
 def _best(answer: dict[str, Any]) -> list[str]:
     """Return the three most probable classes with their probabilities, the best first."""
     best = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
-    return [f"{name} ({fraction:.1%})" for name, fraction in best]
+    return [f"{visible(name)} ({fraction:.1%})" for name, fraction in best]
 
 
 def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -> None:
     """Print what the nets see and their answers."""
     if one is None:
-        print(f"{row['file']}: not read", end="\n\n")
+        print(f"{visible(row['file'])}: not read", end="\n\n")
         return
     note = ""
     if not one.boxes:
         note = " taken as it is, since it has the size of the model's images"
         if np.median(one.images[0]) > 127:
             note += ". It looks dark on light, unlike MNIST; if it is, use --prepare-always"
-    print(f"{row['file']}:{note}")
-    width = max(len(model.name) for model in models)
+    print(f"{visible(row['file'])}:{note}")
+    names = [visible(model.name) for model in models]
+    width = max(map(len, names))
     for image, digit in zip(one.images, row["digits"], strict=True):
         print(draw_as_text(image))
-        for model in models:
+        for model, name in zip(models, names, strict=True):
             best = "   ".join(_best(digit["models"][model.name]))
-            print(f"  {model.name:<{width}}  {best}")
+            print(f"  {name:<{width}}  {best}")
     if len(row["digits"]) > 1:
-        for model in models:
+        for model, name in zip(models, names, strict=True):
             classes = " ".join(digit["models"][model.name]["class"] for digit in row["digits"])
-            print(f"  {model.name:<{width}}  reads {classes}")
+            print(f"  {name:<{width}}  reads {visible(classes)}")
     print()
 
 

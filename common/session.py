@@ -13,6 +13,7 @@ from common.networks import Net
 from common.objective import AVERAGES, DIVERGED, RATES
 from common.parallel import open_session
 from common.plots import require_display
+from common.process.text import visible
 from common.run.files import lock_folder, require_writable_folder
 
 import tensorflow.compat.v1 as tf
@@ -55,7 +56,7 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
     folder = require_writable_folder(settings.output_dir)
     session.at_close.append(lock_folder(folder).close)
     if (folder / "metrics.json").exists() and not settings.resume:
-        print(f"{folder} holds the results of an earlier run, which this run replaces.")
+        print(f"{visible(folder)} holds the results of an earlier run, which this run replaces.")
     session.state = RunState(net, settings, folder)
     session.translate_error = lambda error: _explained(error, session)
     session.run(initialize)

@@ -70,7 +70,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
-        print(f"This run is finished: all {num_steps} steps are done. {advice(settings)}")
+        print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
     clock = _Clock(seconds)
 
@@ -97,7 +97,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
             if end_of_epoch:
                 row = _measure(data, session, done, done / epoch_length, clock)
                 history.append(row)
-                _require_finite(session, row["train_loss"])
+                _require_finite(session, row["train_loss"], row["validation_loss"])
             summarize(done)
             if stop_requests and not end_of_epoch:
                 _require_finite(session, current_loss())
@@ -143,9 +143,9 @@ def _stage(data: DataSets, session: tf.Session, step: int) -> str:
     return f"After {step} step{'s' * (step != 1)}: {message}"
 
 
-def _require_finite(session: tf.Session, loss: float) -> None:
+def _require_finite(session: tf.Session, *losses: float) -> None:
     """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
-    if not loss < LOSS_LIMIT:  # true for NaN, too
+    if not all(-np.inf < loss < LOSS_LIMIT for loss in losses):  # true for NaN, too
         raise diverged(session)
 
 

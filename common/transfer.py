@@ -31,12 +31,14 @@ from common.layers import dropout, layers_of, new_fc_layer
 from common.networks import Net
 from common.objective import new_optimizer, weight_penalty
 from common.parallel import map_batches
+from common.process.text import visible
 from common.run.report import report
 from common.run.source import (
     FROZEN,
     KEPT_SETTINGS,
     MODEL,
     Source,
+    frozen_by_name,
     misfit,
     read_source,
     restore_frozen,
@@ -143,10 +145,12 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     data = load_data(settings.data_dir, settings.train_size)
     _require_same_size(source, data)
     net = build_graph(settings, data)
+    frozen_by_name(net.graph, source)  # before the session takes memory for a net that does not fit
     with new_session(net, settings) as session:
         restore_frozen(session, source)
         *kept, new = [layer.name for layer in layers_of(net.graph)]
-        print(f"Transfer from {source.folder}: {', '.join(kept)} stay as they are, {new} is new.")
+        origin = visible(source.folder)
+        print(f"Transfer from {origin}: {', '.join(kept)} stay as they are, {new} is new.")
         values = bottleneck_values(data, session)
 
         # From here on the net begins at the bottleneck.
@@ -242,7 +246,7 @@ def _comparison(source: Source, metrics: dict[str, Any], settings: Namespace) ->
         data = numbers["data"]
         lines.append(
             f"  {name:<8}{data['classes']:>9}{data['training']:>10,}{numbers['test_total']:>8,}"
-            f"{numbers['test_accuracy']:>10.1%}  {folder}"
+            f"{numbers['test_accuracy']:>10.1%}  {visible(folder)}"
         )
     return "\n".join(lines)
 

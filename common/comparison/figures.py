@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +24,16 @@ def draw_figures(
         data: the data set; its test images are drawn.
 
     Returns:
-        the names of the files: validation accuracy against training time, the confusion matrices
+        the names of the files that were written: validation accuracy against training time, the confusion matrices
         (mean over the seeds), test images that all models classify incorrectly and, for more than
         one model, test images that only the last one classifies correctly, of the first and it.
-        The single images are those of the first seed.
-
-    Raises:
-        UserError: a file cannot be written.
+        The single images are those of the first seed. A picture that cannot be drawn is complained
+        of.
     """
     histories = {
         name: [run["history"] for run in of_one] for name, of_one in zip(names, runs, strict=True)
     }
-    plots.plot_accuracy_against_time(folder / "accuracy_against_time.png", histories)
     matrices = [np.mean([run["confusion_matrix"] for run in of_one], axis=0) for of_one in runs]
-    plots.plot_confusion_matrices(
-        folder / "confusion_matrices.png", matrices, names, data.class_names
-    )
     wrong = [of_one[0]["predicted"] != of_one[0]["true"] for of_one in runs]
     selections = {
         "all_wrong.png": (
@@ -51,11 +46,12 @@ def draw_figures(
             wrong[0] & ~wrong[-1],
             f"test images that {names[0]} classifies incorrectly and {names[-1]} correctly",
         )
-    for file, (mask, description) in selections.items():
+
+    def draw_selection(mask: np.ndarray, description: str, path: Path) -> None:
         indices = np.flatnonzero(mask)
         shown = indices[:9]
         plots.plot_images(
-            folder / file,
+            path,
             data.test.images[shown],
             data.image_shape,
             data.test.labels[shown],
@@ -64,4 +60,19 @@ def draw_figures(
             title=f"The first {len(shown)} of {len(indices)} {description}"
             f" (predicted: by {names[0]})",
         )
-    return ["accuracy_against_time.png", "confusion_matrices.png", *selections]
+
+    return plots.draw_each(
+        folder,
+        [
+            (
+                "accuracy_against_time.png",
+                lambda path: plots.plot_accuracy_against_time(path, histories),
+            ),
+            (
+                "confusion_matrices.png",
+                lambda path: plots.plot_confusion_matrices(path, matrices, names, data.class_names),
+            ),
+            *((file, partial(draw_selection, *one)) for file, one in selections.items()),
+        ],
+        "The results are complete; to draw again, repeat the command.",
+    )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common.process.arguments import new_parser
+from common.process.text import visible
 
 COMMAND = "python -m common.datasets"
 
@@ -43,10 +44,11 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     data = read_folder_tree(options.folder, (options.size, options.size))
     write_npz(options.npz, data)
-    print(
+    said = (
         f"{options.npz}: {len(data.images):,} training images and {len(data.test_images):,} test "
         f"images of {options.size} × {options.size} pixels, classes {', '.join(data.class_names)}"
     )
+    print(visible(said))
 
 
 if __name__ == "__main__":

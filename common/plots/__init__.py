@@ -3,6 +3,7 @@
     images.py     images, weights, filters, outputs of layers, the preparation of a picture
     curves.py     loss and accuracy by epoch, accuracy against training time
     confusion.py  confusion matrices
+    series.py     several pictures in a folder, of which some may fail
     windows.py    pictures in windows, for --show
     canvas.py     what these share: figure, grid of images, colour scales, names
 
@@ -22,9 +23,11 @@ from common.plots.images import (
     plot_preparation,
     plot_weights,
 )
+from common.plots.series import draw_each
 from common.plots.windows import require_display, show_all
 
 __all__ = [
+    "draw_each",
     "plot_accuracy_against_time",
     "plot_confusion_matrices",
     "plot_confusion_matrix",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import sys
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from common.process.text import visible
 from common.run.files import atomic_path
 
 import numpy as np
@@ -21,11 +23,27 @@ WIDTH, DPI = 858, 110  # pixels, about the width of a README; pixels per inch
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#888888"
 # Matplotlib logs messages about its caches and fonts, which do not affect the pictures.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
-# The terminal of a notebook sets this to the notebook's backend. Where that is not installed,
-# Matplotlib raises an error on import.
-_, _, _backend = os.environ.get("MPLBACKEND", "").partition("module://")
-if _backend and find_spec(_backend.partition(".")[0]) is None:
-    del os.environ["MPLBACKEND"]
+
+
+def import_matplotlib() -> None:
+    """Import Matplotlib, which fails where MPLBACKEND names a backend that it does not know.
+
+    An old profile may set one, and the terminal of a notebook sets that of the notebook. Such a
+    value is left out, and the pictures are the same.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
+    try:
+        import matplotlib
+
+        module = (backend or "").removeprefix("module://")
+        with suppress(Exception):  # an unknown backend, or a broken package of that name
+            if backend and (module == backend or find_spec(module)):
+                matplotlib.rcParams["backend"] = backend
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 @contextmanager
@@ -44,6 +62,7 @@ def new_picture(
     Raises:
         UserError: the file cannot be written; a file that was there before is unchanged.
     """
+    import_matplotlib()
     import matplotlib.style
     from matplotlib.figure import Figure
     from PIL import Image
@@ -52,7 +71,7 @@ def new_picture(
     style = ["default", {"text.parse_math": False}]
     with matplotlib.style.context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        lines = textwrap.wrap(title, len(title) // (1 + len(title) // 84) + 8)
+        lines = textwrap.wrap(visible(title), len(title) // (1 + len(title) // 84) + 8)
         pixels = height + 24 + 20 * len(lines)
         # Matplotlib rounds the size in pixels down.
         size = (WIDTH + 0.01) / DPI, (pixels + 0.01) / DPI
@@ -154,6 +173,7 @@ def add_colour_bar(
 
 def colour_scale(name: str, lowest: float, highest: float) -> Any:
     """Return a ScalarMappable: the colour map `name` for numbers from `lowest` to `highest`."""
+    import_matplotlib()
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -175,5 +195,5 @@ def scale_end(numbers: np.ndarray) -> float:
 
 def short_name(label: int, names: Sequence[str] | None) -> str:
     """Return the name of a class or unit, shortened to 18 characters; its number without names."""
-    name = str(label if names is None else names[label])
+    name = visible(label if names is None else names[label])
     return name if len(name) <= 18 else name[:17] + "…"

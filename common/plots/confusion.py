@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.plots.canvas import GREY, colour_scale, new_picture, short_name
+from common.plots.canvas import GREY, colour_scale, import_matplotlib, new_picture, short_name
 
 import numpy as np
 
@@ -84,6 +84,7 @@ def plot_confusion_matrices(
     Raises:
         UserError: the file cannot be written.
     """
+    import_matplotlib()
     from matplotlib.colors import SymLogNorm
 
     errors = [np.ma.array(m, mask=np.eye(len(m), dtype=bool), dtype=float) for m in matrices]

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from common.plots.canvas import BLUE, ORANGE, draw_message, new_picture
+from common.plots.canvas import BLUE, ORANGE, draw_message, import_matplotlib, new_picture
 
 import numpy as np
 
@@ -75,6 +75,7 @@ def plot_accuracy_against_time(
     Raises:
         UserError: the file cannot be written.
     """
+    import_matplotlib()
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     with new_picture(path, title, False, 420, layout="constrained") as figure:

@@ -15,6 +15,7 @@ from common.plots.canvas import (
     add_colour_bar,
     colour_scale,
     draw_message,
+    import_matplotlib,
     new_picture,
     scale_end,
     short_name,
@@ -207,6 +208,7 @@ def plot_preparation(
     Raises:
         UserError: the file cannot be written.
     """
+    import_matplotlib()
     from matplotlib.patches import Rectangle
 
     images = images[:8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from common import UserError
+from common.plots.canvas import import_matplotlib
 
 
 def require_display() -> None:
@@ -15,6 +16,7 @@ def require_display() -> None:
     """
     can_show = False
     with suppress(Exception):  # each window toolkit raises exceptions of its own
+        import_matplotlib()
         import matplotlib.pyplot as plt
         from matplotlib.backend_bases import FigureManagerBase
 
@@ -34,6 +36,7 @@ def show_all() -> None:
     Raises:
         UserError: see `require_display`.
     """
+    import_matplotlib()
     import matplotlib.pyplot as plt
 
     try:

@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import itertools
 import math
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from common.process.errors import UsageError
+from common.process.text import visible
 
+FLAG = r"--?[a-zA-Z][^\s=]*"
 ALIKE = 0.6  # of difflib's ratio, from 0 to 1: from here on two flags count as similar
+
+
+Elsewhere = Mapping[str, str]
 
 
 class Number(NamedTuple):
@@ -129,15 +135,15 @@ def shown(value: Any) -> str:
 
 
 def new_parser(
-    command: str, description: str, elsewhere: Mapping[str, str] | None = None
+    command: str, description: str, elsewhere: Elsewhere | Callable[[], Elsewhere] | None = None
 ) -> Parser:
     """Return a parser for `command`, such as `python -m common.predict`.
 
     Args:
         command: what is typed before the flags.
         description: text that `--help` shows as it is written.
-        elsewhere: flags that this command does not have, each with the command that has it; the
-            error message says so.
+        elsewhere: flags that this command does not have, each with the command that has it, or a
+            function that returns them; the error message says so.
     """
     parser = Parser(
         command, description=description, formatter_class=_Formatter, allow_abbrev=False
@@ -149,7 +155,15 @@ def new_parser(
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error in one sentence."""
 
-    elsewhere: Mapping[str, str]
+    elsewhere: Elsewhere | Callable[[], Elsewhere]
+    _typed: Sequence[str] = ()
+
+    def parse_known_args(
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse does; keep what was typed, for the error message."""
+        self._typed = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
 
     def format_help(self) -> str:
         """Return the text that `--help` shows."""
@@ -159,18 +173,32 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program with status 2, one sentence, and the command that shows the flags."""
-        name = self.prog.split()[-1]
-        unknown = message.partition("unrecognized arguments: ")[2]
-        self.exit(2, f"{name}: {message}{self._hint(unknown)}; see {self.prog} --help\n")
+        unknown = message.partition("unrecognized arguments: ")[2].split()
+        if message.startswith("the following arguments are required") and self._unknown_flags():
+            # A misspelt flag is the likelier mistake: its value was taken for another argument.
+            unknown = self._unknown_flags()
+            message = f"unrecognized arguments: {' '.join(unknown)}"
+        message += self._hint(unknown)
+        self.exit(2, f"{self.prog.split()[-1]}: {visible(message)}; see {self.prog} --help\n")
 
-    def _hint(self, unknown: str) -> str:
-        """Return which flag the first of the unknown ones was probably meant to be."""
-        typed = re.search(r"(?<!\S)--?[a-zA-Z][^\s=]*", unknown)
-        own = list(self._option_string_actions)
-        nearest = nearest_flags(typed[0], [*own, *self.elsewhere]) if typed else []
-        if meant := [flag for flag in nearest if flag in own]:
-            return f" (did you mean {' or '.join(meant)}?)"
-        return f" ({nearest[0]} is a flag of {self.elsewhere[nearest[0]]})" if nearest else ""
+    def _unknown_flags(self) -> list[str]:
+        typed = itertools.takewhile(lambda word: word != "--", self._typed)
+        flags = (word for word in typed if re.match(FLAG, word))
+        return [flag for flag in flags if flag.partition("=")[0] not in self._option_string_actions]
+
+    def _hint(self, unknown: Iterable[str]) -> str:
+        """Return which flags the unknown ones were probably meant to be."""
+        own, meant, others = list(self._option_string_actions), [], []
+        elsewhere = self.elsewhere() if callable(self.elsewhere) else self.elsewhere
+        for word in unknown:
+            typed = re.match(FLAG, word)
+            nearest = nearest_flags(typed[0], [*own, *elsewhere]) if typed else []
+            if alike := [flag for flag in nearest if flag in own]:
+                meant.append(" or ".join(alike))
+            elif nearest:
+                others.append(f"{nearest[0]} is a flag of {elsewhere[nearest[0]]}")
+        hints = [f"did you mean {' and '.join(meant)}?"] * bool(meant) + others
+        return f" ({'; '.join(hints)})" if hints else ""
 
 
 def nearest_flags(typed: str, flags: Iterable[str]) -> list[str]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from common.process.text import visible
+
 
 class UserError(Exception):
     """Something the user can put right. The message says what is wrong, where, and what to do."""
 
     exit_status = 1
+
+    def __str__(self) -> str:
+        """Return the message; what it quotes cannot steer the terminal."""
+        return visible(super().__str__())
 
 
 class UsageError(UserError):

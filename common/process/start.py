@@ -23,10 +23,12 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import BinaryIO
 
 from common.process.errors import InterruptedRunError, UserError
 from common.process.signals import signals_deferred
 from common.process.status import status
+from common.process.streams import complain_of_output, failures, guard_streams
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("common", "benchmarks")
@@ -36,6 +38,7 @@ def start() -> None:
     """Prepare the process, if the program that runs in it is a script or command of ours."""
     if not _is_ours():
         return
+    guard_streams()
     sys.excepthook = _end_with_a_sentence
     atexit.register(_end_quietly)
     for name, loading in (("tensorflow", _quiet_start), ("sklearn.metrics", _announced)):
@@ -136,7 +139,7 @@ def _stderr_held_back() -> Iterator[None]:
     """
     sys.stderr.flush()
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as held_back:
+    with _scratch_file() as held_back:
         os.dup2(held_back.fileno(), 2)
         try:
             yield
@@ -148,6 +151,16 @@ def _stderr_held_back() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def _scratch_file() -> BinaryIO:
+    """Open a file without a name: in memory, or in the folder for temporary files."""
+    if hasattr(os, "memfd_create"):  # Linux: this needs no folder that can be written
+        return os.fdopen(os.memfd_create("held back"), "w+b")
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("r+b")
 
 
 # Ending the program.
@@ -186,11 +199,17 @@ def _is_interruption(error: BaseException | None) -> bool:
 
 
 def _end_quietly() -> None:
-    """Let neither a closed pipe nor a late Ctrl-C spoil the end of a finished program."""
+    """Let neither a closed pipe nor a late Ctrl-C spoil the end of a finished program.
+
+    What failed while it went on makes its exit status 1.
+    """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        sys.stdout.flush()
+        complain_of_output()
     except BrokenPipeError:
         # Python would flush once more, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if failures:
+        sys.stderr.flush()
+        os._exit(1)

@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 from common import UsageError, UserError
+from common.process.text import visible
 from common.run.files import explained, reason_of
+from common.run.state import VARIABLE, Found, State, found_checkpoints
 
 import tensorflow.compat.v1 as tf
 
 KEPT = 3
+MOST_NAMED = 8  # settings in an error message
 LENGTH = {"epochs", "iterations", "steps"}
 ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
 # Settings that do not change what is computed, or by no more than the last digits.
@@ -52,10 +54,11 @@ class Checkpoints:
         self._facts = decisive_settings(session.state.settings) | facts
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = tf.train.get_or_create_global_step()
-            self._state = tf.Variable("", trainable=False, name="run_state")
+            self._state = tf.Variable("", trainable=False, name=VARIABLE)
             self._new_state = tf.placeholder(tf.string, [])
             self._assign_state = tf.assign(self._state, self._new_state)
-            self._saver = tf.train.Saver(max_to_keep=KEPT)
+            self._saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)
+        self._run: int | None = None  # its number among the runs in the folder
         session.run(self._state.initializer)
 
     def save(self, step: int, seconds: float) -> None:
@@ -64,14 +67,20 @@ class Checkpoints:
         Raises:
             UserError: it cannot be written; the earlier checkpoints are intact.
         """
-        state = {"facts": self._facts, "history": self._session.state.history, "seconds": seconds}
-        self._session.run(self._assign_state.op, {self._new_state: json.dumps(state)})
+        if not self._saver.last_checkpoints:
+            # What an earlier run left here counts as older than ours, and goes in its turn: first
+            # what cannot be read.
+            earlier = sorted(self._found(), key=lambda one: one.state is not None)
+            self._saver.recover_last_checkpoints([one.prefix for one in earlier])
+            if self._run is None:
+                self._run = 1 + max((one.state.run for one in earlier if one.state), default=0)
+        counted = int(self._session.run(self._step.value()))
+        history = self._session.state.history
+        state = State(self._run, step, counted, self._facts, history, seconds)
+        self._session.run(self._assign_state.op, {self._new_state: state.to_json()})
         prefix = self._folder / "step"
         with explained(prefix.with_name(f"step-{step}")):
             self._folder.mkdir(parents=True, exist_ok=True)
-            if not self._saver.last_checkpoints:
-                # What an earlier run left here counts as older than ours, and goes in its turn.
-                self._saver.recover_last_checkpoints(found_checkpoints(self._folder))
             try:
                 self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
             finally:
@@ -79,8 +88,11 @@ class Checkpoints:
                 for path in self._folder.glob("*.tempstate*"):
                     path.unlink()
 
+    def _found(self) -> list[Found]:
+        return found_checkpoints(self._folder, self._step.op.name)
+
     def restore(self) -> tuple[int, float]:
-        """Put the session into the state of the newest intact checkpoint.
+        """Put the session into the state of the newest intact checkpoint of this run.
 
         Returns:
             steps done and seconds spent on them, both 0 where there is no checkpoint yet: the same
@@ -88,42 +100,64 @@ class Checkpoints:
 
         Raises:
             UserError: none of the checkpoints is intact.
-            UsageError: it belongs to a run with other settings.
+            UsageError: they belong to runs with other settings.
         """
-        found = found_checkpoints(self._folder)
+        found = self._found()
         if not found:
-            print(f"No checkpoint in {self._folder}: the run starts from the beginning.")
+            print(f"No checkpoint in {visible(self._folder)}: the run starts from the beginning.")
             return 0, 0.0
-        for prefix in reversed(found):
+        others: list[tuple[list[str], State]] = []
+        for prefix, state, problem in reversed(found):
             try:
+                if state is None:
+                    raise ValueError(problem)
                 self._saver.restore(self._session, prefix)
-                state = json.loads(self._session.run(self._state.value()))
-                break
             except (tf.errors.OpError, ValueError) as error:
-                print(f"The checkpoint {prefix} is damaged: {reason_of(error)}", file=sys.stderr)
+                damage = visible(f"The checkpoint {prefix} is damaged: {reason_of(error)}")
+                print(damage, file=sys.stderr)
+                continue
+            differing = self._differing(state.facts)
+            if not differing:
+                break
+            others.append((differing, state))
         else:
-            raise UserError(
+            raise self._misfit(others)
+        if others:
+            steps = ", ".join(f"step-{other.step}" for _, other in others)
+            print(f"Left out, since their runs had other settings: {steps}.")
+        self._run = state.run
+        self._session.state.history[:] = state.history
+        return state.step, state.seconds
+
+    def _differing(self, then: dict[str, Any]) -> list[str]:
+        """Return the names of the facts that would change the run."""
+        now = self._facts
+        differing = sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k))
+        if not _planned_to_the_end(now):  # then the number of steps changes only when to stop
+            differing = [k for k in differing if k not in LENGTH]
+        return differing
+
+    def _misfit(self, others: list[tuple[list[str], State]]) -> UserError:
+        """Return the error where no checkpoint can be continued."""
+        if not others:
+            return UserError(
                 f"none of the checkpoints in {self._folder} can be read for this network. "
                 "Delete the folder and run without --resume to start again."
             )
-        self._require_same(state["facts"])
-        self._session.state.history[:] = state["history"]
-        return int(self._session.run(self._step.value())), state["seconds"]
-
-    def _require_same(self, then: dict[str, Any]) -> None:
-        now = self._facts
-        differing = sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k))
-        planned = _planned_to_the_end(now)
-        if not planned:  # then the number of steps changes no step, only when to stop
-            differing = [k for k in differing if k not in LENGTH]
-        if differing:
-            listed = "; ".join(f"{k} was {then.get(k)}, now {now.get(k)}" for k in differing)
-            if set(differing) <= LENGTH:
-                listed += f" (this run cannot be made longer: {planned} depends on its length)"
-            raise UsageError(
-                f"cannot resume the run in {self._session.state.folder} with other settings: "
-                f"{listed}. Use the same flags, or start a new run in another --output-dir."
-            )
+        differing, state = min(others, key=lambda other: len(other[0]))
+        now, then = self._facts, state.facts
+        listed = "; ".join(
+            f"{k} was {then.get(k)!s:.100}, now {now.get(k)!s:.100}" for k in differing[:MOST_NAMED]
+        )
+        if len(differing) > MOST_NAMED:
+            listed += f"; and {len(differing) - MOST_NAMED} more"
+        if set(differing) <= LENGTH:
+            planned = _planned_to_the_end(now)
+            listed += f" (this run cannot be made longer: {planned} depends on its length)"
+        return UsageError(
+            f"cannot resume the run in {self._session.state.folder} with other settings: {listed}. "
+            "Use the same flags, or start a new run in another --output-dir."
+        )
 
 
 def _planned_to_the_end(settings: dict[str, Any]) -> str:
@@ -142,13 +176,3 @@ def advice(settings: Namespace) -> str:
         f"It cannot be continued, since {planned} has ended with it: for a longer run, start a new "
         "one with more --epochs, another --output-dir and without --resume."
     )
-
-
-def found_checkpoints(folder: Path) -> list[str]:
-    """Return the prefixes of the checkpoints in `folder`, oldest first."""
-    prefixes = [path.with_suffix("") for path in folder.glob("step-*.index")]
-    return [str(prefix) for prefix in sorted(prefixes, key=_time_written)]
-
-
-def _time_written(prefix: Path) -> int:
-    return prefix.with_suffix(".index").stat().st_mtime_ns

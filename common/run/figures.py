@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
 from common import plots
 from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
-from common.layers import layers_of
+from common.layers import Layer, layers_of
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -20,6 +24,8 @@ NUM_COPIES = 16
 def draw(data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarray) -> list[str]:
     """Draw every picture of a run into its folder.
 
+    A picture that cannot be drawn or written is complained of, and the others are drawn.
+
     Args:
         data: the three splits.
         session: the session in which the net was trained.
@@ -27,81 +33,108 @@ def draw(data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarr
         matrix: the confusion matrix, integers [classes, classes].
 
     Returns:
-        the file names.
-
-    Raises:
-        UserError: a file cannot be written.
+        the names of the files that were written.
     """
+    return plots.draw_each(
+        session.state.folder,
+        _pictures(data, session, test, matrix),
+        "Metrics, predictions and model are complete; to draw again without training: "
+        f"{session.state.settings.command} --resume",
+    )
+
+
+def _pictures(
+    data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarray
+) -> Iterator[tuple[str, Callable[[Path], None]]]:
+    """Give the name of each picture, and the function that draws it into a file."""
     state = session.state
-    folder, shape, names = state.folder, data.image_shape, data.class_names
+    shape, names = data.image_shape, data.class_names
     settings = state.settings
     show = {"show": settings.show}
-    files = ["images.png", "errors.png", "confusion_matrix.png", "curves.png"]
     images, labels, predicted = data.test.images, test.labels, test.predicted
-    plots.plot_images(
-        folder / files[0],
-        *(images[:9], shape, labels[:9], predicted[:9], names),
-        title="The first test images, their true class and the class that the net predicts",
-        **show,
-    )
     wrong = np.flatnonzero(predicted != labels)
     first = wrong[:9]
-    plots.plot_images(
-        folder / files[1],
-        *(images[first], shape, labels[first], predicted[first], names),
-        title=f"The first {len(first)} of {len(wrong)} errors on {test.total:,} test images",
-        **show,
-    )
-    plots.plot_confusion_matrix(
-        folder / files[2],
-        matrix,
-        names,
-        title=f"Which class is taken for which: {len(wrong)} errors on {test.total:,} test images",
-        **show,
-    )
-    plots.plot_curves(folder / files[3], state.history, **show)
-    for augmented, strength, _ in session.graph.get_collection(AUGMENTED):  # with --augment only
-        files.append("augmented.png")
-        copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
-        # In full strength, as in the first steps.
-        feed_dict = {state.net.x: copies, state.net.is_training: True, strength: 1.0}
-        copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
-        plots.plot_layer_outputs(
-            folder / files[-1],
-            data.train.images[:2].reshape(-1, *shape),
-            np.moveaxis(copies, 1, -1),
-            ["a training image", "another one"],
-            title=f"What --augment makes of two training images: {NUM_COPIES} of many ways",
+    yield (
+        "images.png",
+        lambda path: plots.plot_images(
+            path,
+            *(images[:9], shape, labels[:9], predicted[:9], names),
+            title="The first test images, their true class and the class that the net predicts",
             **show,
-        )
-    followed = [index for index in IMAGES_FOLLOWED if index < test.total]
+        ),
+    )
+    yield (
+        "errors.png",
+        lambda path: plots.plot_images(
+            path,
+            *(images[first], shape, labels[first], predicted[first], names),
+            title=f"The first {len(first)} of {len(wrong)} errors on {test.total:,} test images",
+            **show,
+        ),
+    )
+    title = f"Which class is taken for which: {len(wrong)} errors on {test.total:,} test images"
+    yield (
+        "confusion_matrix.png",
+        lambda path: plots.plot_confusion_matrix(path, matrix, names, title=title, **show),
+    )
+    yield "curves.png", lambda path: plots.plot_curves(path, state.history, **show)
+    for nodes in session.graph.get_collection(AUGMENTED):  # with --augment only
+        yield "augmented.png", partial(_draw_augmented, data, session, nodes)
     for layer in layers_of(session.graph):
-        weights = session.run(layer.weights.value())
-        if weights.ndim == 4:  # a convolution: [height, width, input channels, filters]
-            channel = min(settings.input_channel, weights.shape[2] - 1)
-            files += [f"{layer.name}_filters.png", f"{layer.name}_outputs.png"]
-            plots.plot_filters(
-                folder / files[-2],
-                weights,
-                channel,
-                title=f"The filters of {layer.name} for input channel {channel}: "
-                "red adds to the output, blue takes from it",
-                **show,
-            )
-            outputs = session.run(layer.output, {state.net.x: images[followed]})
-            plots.plot_layer_outputs(
-                folder / files[-1],
-                images[followed].reshape(-1, *shape),
-                outputs,
-                [f"test image {index}" for index in followed],
-                title=f"What the filters of {layer.name} find in two test images: "
-                "bright where the image has the filter's pattern",
-                **show,
-            )
-        elif (
-            weights.ndim == 2 and len(weights) == data.num_pixels
-        ):  # neurons that are connected with the pixels
-            files.append(f"{layer.name}_weights.png")
-            titles = names if weights.shape[1] == len(names) else None
-            plots.plot_weights(folder / files[-1], weights, shape, titles, **show)
-    return files
+        dimensions = layer.weights.shape.as_list()
+        if len(dimensions) == 4:  # a convolution: [height, width, input channels, filters]
+            yield f"{layer.name}_filters.png", partial(_draw_filters, session, layer)
+            yield f"{layer.name}_outputs.png", partial(_draw_outputs, data, session, layer)
+        elif len(dimensions) == 2 and dimensions[0] == data.num_pixels:
+            # Neurons that are connected with the pixels.
+            yield f"{layer.name}_weights.png", partial(_draw_weights, data, session, layer)
+
+
+def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Path) -> None:
+    (augmented, strength, _), net, shape = nodes, session.state.net, data.image_shape
+    copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
+    # In full strength, as in the first steps.
+    feed_dict = {net.x: copies, net.is_training: True, strength: 1.0}
+    copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
+    plots.plot_layer_outputs(
+        path,
+        data.train.images[:2].reshape(-1, *shape),
+        np.moveaxis(copies, 1, -1),
+        ["a training image", "another one"],
+        title=f"What --augment makes of two training images: {NUM_COPIES} of many ways",
+        show=session.state.settings.show,
+    )
+
+
+def _draw_filters(session: tf.Session, layer: Layer, path: Path) -> None:
+    settings, weights = session.state.settings, session.run(layer.weights.value())
+    channel = min(settings.input_channel, weights.shape[2] - 1)
+    plots.plot_filters(
+        path,
+        weights,
+        channel,
+        title=f"The filters of {layer.name} for input channel {channel}: "
+        "red adds to the output, blue takes from it",
+        show=settings.show,
+    )
+
+
+def _draw_outputs(data: DataSets, session: tf.Session, layer: Layer, path: Path) -> None:
+    followed = [index for index in IMAGES_FOLLOWED if index < len(data.test)]
+    images = data.test.images[followed]
+    plots.plot_layer_outputs(
+        path,
+        images.reshape(-1, *data.image_shape),
+        session.run(layer.output, {session.state.net.x: images}),
+        [f"test image {index}" for index in followed],
+        title=f"What the filters of {layer.name} find in two test images: "
+        "bright where the image has the filter's pattern",
+        show=session.state.settings.show,
+    )
+
+
+def _draw_weights(data: DataSets, session: tf.Session, layer: Layer, path: Path) -> None:
+    weights, names = session.run(layer.weights.value()), data.class_names
+    titles = names if weights.shape[1] == len(names) else None
+    show = session.state.settings.show
+    plots.plot_weights(path, weights, data.image_shape, titles, show=show)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from common import UserError
+from common.process.text import visible
 
 
 def reason_of(error: Exception) -> str:
@@ -76,7 +78,20 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 def write_json(path: Path | str, value: Any) -> None:
     """Write `value` as indented JSON, atomically (see `atomic_path` for the errors)."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(json_text(value, indent=2) + "\n", encoding="utf-8")
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return `value` as JSON. NaN and infinity, which JSON has not, become null."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def require_writable_folder(folder: Path | str) -> Path:
@@ -146,8 +161,6 @@ def lock_folder(folder: Path) -> TextIO:
             "--output-dir."
         ) from error
     except OSError as error:
-        print(
-            f"{folder} cannot be locked ({reason_of(error)}): see that no other run writes to it.",
-            file=sys.stderr,
-        )
+        reason = f"{folder} cannot be locked ({reason_of(error)})"
+        print(f"{visible(reason)}: see that no other run writes to it.", file=sys.stderr)
     return file

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from common import plots
+from common import UserError, plots
 from common.data import DataSets
 from common.evaluation import Evaluation, accuracy_interval, accuracy_per_class
 from common.layers import layers_of
 from common.process.machine import describe_machine
 from common.process.status import status
+from common.process.text import visible
 from common.run.checkpoints import decisive_settings
 from common.run.export import export
 from common.run.figures import draw
-from common.run.files import atomic_path, write_json
+from common.run.files import atomic_path, json_text
 from common.session import averaged_weights
 
 import numpy as np
@@ -23,7 +24,9 @@ from sklearn.metrics import confusion_matrix
 
 
 def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, Any]:
-    """Print accuracy per class and time, and write metrics, predictions, pictures and SavedModel.
+    """Write metrics, predictions and SavedModel, print accuracy per class and time, and draw.
+
+    The pictures come last: one that cannot be drawn is reported, and costs nothing but itself.
 
     Args:
         data: the three splits.
@@ -34,29 +37,54 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
         what metrics.json holds; accuracies are fractions from 0 to 1.
 
     Raises:
-        UserError: a file cannot be written.
+        UserError: metrics, predictions or SavedModel cannot be written.
     """
     state = session.state
     matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
     metrics = _metrics(data, session, test, matrix)
-    _print_details(metrics, matrix, data.class_names)
     with averaged_weights(session):
+        with status("Saving"):
+            _save(data, session, test, metrics)
+        _print_details(metrics, matrix, data.class_names)
         with status("Drawing"):
             files = draw(data, session, test, matrix)
-        files += ["tensorboard/"] * state.settings.tensorboard
-        with status("Saving"):
-            export(session, state.folder / "saved_model", data)
-    with atomic_path(state.folder / "predictions.npy") as temporary:
-        # A row for each test image: its true class and the predicted one.
-        np.save(temporary, np.stack([test.labels, test.predicted], axis=1).astype(np.int32))
-    # Last, so that a folder with metrics.json in it is complete.
-    write_json(state.folder / "metrics.json", metrics)
+    files += ["tensorboard/"] * state.settings.tensorboard
     print("Files written:")
     for file in ["metrics.json", "predictions.npy", *files, "saved_model/", "checkpoints/"]:
-        print(f"  {state.folder}/{file}")
+        print(f"  {visible(state.folder)}/{file}")
     if state.settings.show:
         plots.show_all()
     return metrics
+
+
+def _save(data: DataSets, session: tf.Session, test: Evaluation, metrics: dict[str, Any]) -> None:
+    """Write metrics, predictions and model; metrics.json comes last, so that it vouches for all.
+
+    Where one of the three does not fit on the disk, those of an earlier run stay together.
+    """
+    folder, problem = session.state.folder, None
+    # A row for each test image: its true class and the predicted one.
+    predictions = np.stack([test.labels, test.predicted], axis=1).astype(np.int32)
+    try:
+        with (
+            atomic_path(folder / "metrics.json") as metrics_file,
+            atomic_path(folder / "predictions.npy") as predictions_file,
+        ):
+            metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
+            np.save(predictions_file, predictions)
+            try:
+                export(session, folder / "saved_model", data)
+            except UserError:
+                raise
+            except Exception as error:  # a graph that cannot be exported costs only the model
+                problem = error
+    except UserError as error:
+        raise UserError(
+            f"{error} The net is trained; continue from its last checkpoint with: "
+            f"{session.state.settings.command} --resume"
+        ) from error
+    if problem:
+        raise problem
 
 
 def _metrics(
@@ -102,6 +130,6 @@ def _print_details(
     print(f"95 % interval of the accuracy: {low:.2%} to {high:.2%}")
     print("Accuracy per class:")
     for name, fraction in zip(class_names, accuracy_per_class(matrix), strict=True):
-        print(f"  {name}: {fraction:.1%}")
+        print(f"  {visible(name)}: {fraction:.1%}")
     if metrics["train_seconds"] is not None:
         print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")

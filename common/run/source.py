@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from common import UserError
-from common.run.checkpoints import found_checkpoints
+from common.layers import ACTIVATIONS, POOLINGS
+from common.run.contents import entry, require, whole
 from common.run.files import reason_of
+from common.run.metrics import LARGEST, read_metrics
+from common.run.state import found_checkpoints
 
 import tensorflow.compat.v1 as tf
 
@@ -17,6 +19,7 @@ MODEL = "mnist_cnn"
 KEPT_SETTINGS = (
     *("network", "conv", "fc", "pooling", "activate_first", "activation", "batch_norm"),
 )
+NEEDED = ("settings", "data", "test_total", "test_accuracy")
 # Collection of a graph: the variables that keep the source's values.
 FROZEN = "frozen"
 
@@ -39,29 +42,38 @@ def read_source(folder: Path | str) -> Source:
     """
     folder = Path(folder)
     try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        model, history = metrics["model"], metrics["history"]
-        if model != MODEL:
-            raise misfit(folder, f"it holds a run of {model}.py, not of {MODEL}.py")
-        expected = {"settings": KEPT_SETTINGS, "data": ("image_shape", "classes", "training")}
-        for part, names in expected.items():
-            for name in names:
-                _ = metrics[part][name]
+        metrics = read_metrics(folder, NEEDED)
+        if metrics["model"] != MODEL:
+            raise misfit(folder, f"it holds a run of {metrics['model']}.py, not of {MODEL}.py")
+        _check_layers(metrics["settings"])
     except OSError as error:
         raise misfit(
             folder, f"its metrics.json cannot be read ({error.strerror or error})"
         ) from error
-    except (ValueError, LookupError, TypeError) as error:
-        raise misfit(folder, f"its metrics.json is damaged or too old ({error!r})") from error
-    for prefix in reversed(found_checkpoints(folder / "checkpoints")):
-        try:
-            state = json.loads(tf.train.load_checkpoint(prefix).get_tensor("run_state"))
-            # The learning curve, seconds included, is that of no other run in this folder.
-            if state["history"] == history:
-                return Source(folder, metrics, prefix)
-        except (tf.errors.OpError, ValueError, LookupError, TypeError, RuntimeError):
-            continue  # damaged, or not a checkpoint of ours
+    except ValueError as error:
+        raise misfit(folder, f"its metrics.json is damaged or too old: {error}") from None
+    for prefix, state, _ in reversed(found_checkpoints(folder / "checkpoints")):
+        # The learning curve, seconds included, is that of no other run in this folder.
+        if state and state.history == metrics["history"]:
+            return Source(folder, metrics, prefix)
     raise misfit(folder, "it has no intact checkpoint of the run that its metrics.json reports")
+
+
+def _check_layers(settings: dict[str, Any]) -> None:
+    """Raise a ValueError if the settings of the kept layers are none."""
+    entry(settings, "network", str)
+    for name in ("activate_first", "batch_norm"):
+        entry(settings, name, bool)
+    for name, known in (("pooling", POOLINGS), ("activation", ACTIVATIONS)):
+        if entry(settings, name, str) not in known:
+            raise ValueError(f"this version knows no {name} {settings[name]}")
+    for filters in entry(settings, "conv", list):
+        if len(require(filters, list, "conv")) != 2:
+            raise ValueError("an entry of its conv is not a size and a number of filters")
+        for one in filters:
+            whole(one, "conv", 1, LARGEST)
+    for neurons in entry(settings, "fc", list):
+        whole(neurons, "fc", 1, LARGEST)
 
 
 def misfit(folder: Path, problem: str) -> UserError:
@@ -72,29 +84,41 @@ def misfit(folder: Path, problem: str) -> UserError:
     )
 
 
-def restore_frozen(session: tf.Session, source: Source) -> None:
-    """Give the kept layers the weights that the source's report was about.
+def frozen_by_name(graph: tf.Graph, source: Source) -> dict[str, tf.Variable]:
+    """Return the variables of the kept layers by the names of their values in the checkpoint.
 
     Where the source has a moving average of a variable, that is the average.
 
     Raises:
         UserError: the checkpoint is damaged or belongs to another network.
     """
-    frozen = session.graph.get_collection(FROZEN)
     try:
         shapes = tf.train.load_checkpoint(source.checkpoint).get_variable_to_shape_map()
-        by_name = {}
-        for variable in frozen:
-            name = variable.op.name
-            average = f"{name}/ExponentialMovingAverage"
-            by_name[average if average in shapes else name] = variable
-        for name, variable in by_name.items():
-            if shapes.get(name) != variable.shape.as_list():
-                raise misfit(
-                    source.folder,
-                    f"its {name} has the shape {shapes.get(name)}, not {variable.shape.as_list()}",
-                )
+    except Exception as error:  # TensorFlow raises many kinds for a damaged file
+        raise misfit(source.folder, f"its checkpoint is damaged ({reason_of(error)})") from error
+    by_name = {}
+    for variable in graph.get_collection(FROZEN):
+        name = variable.op.name
+        average = f"{name}/ExponentialMovingAverage"
+        name = average if average in shapes else name
+        if shapes.get(name) != variable.shape.as_list():
+            raise misfit(
+                source.folder,
+                f"its {name} has the shape {shapes.get(name)}, not {variable.shape.as_list()}",
+            )
+        by_name[name] = variable
+    return by_name
+
+
+def restore_frozen(session: tf.Session, source: Source) -> None:
+    """Give the kept layers the weights that the source's report was about.
+
+    Raises:
+        UserError: the checkpoint is damaged or belongs to another network.
+    """
+    by_name = frozen_by_name(session.graph, source)
+    try:
         with session.graph.as_default(), tf.device("/cpu:0"):
             tf.train.Saver(by_name).restore(session, source.checkpoint)
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+    except (tf.errors.OpError, ValueError) as error:
         raise misfit(source.folder, f"its checkpoint is damaged ({reason_of(error)})") from error

@@ -84,7 +84,7 @@ def damage(folder, what):
         ("everything", r"its metrics\.json cannot be read \(No such file or directory\)"),
         ("metrics", r"its metrics\.json is damaged or too old"),
         ("list", r"its metrics\.json is damaged or too old"),
-        ("old", r"its metrics\.json is damaged or too old \(KeyError\('network'\)\)"),
+        ("old", r"its metrics\.json is damaged or too old: it has no network\. "),
         ("model", r"it holds a run of mnist_mlp\.py, not of mnist_cnn\.py"),
         ("network", r"this version knows no network resnet"),
         ("unlike", r"its conv2/weights has the shape \[5, 5, 16, 36\], not \[5, 5, 16, 30\]"),
