@@ -1,66 +1,42 @@
 """Compare softmax regression, the MLP and the CNN on the same images, in one table.
 
     python -m common.compare --seeds 5
+    python -m common.compare --seeds 5 --robustness
 
 This command trains the recipe of each script with several seeds, by calling the script's own
 `main`. It then prints the accuracy of each model with its spread over the seeds, and whether the
 models differ significantly. Finished runs are kept: an interrupted comparison continues where it
 stopped, and a comparison with more seeds or more `--run` options trains only what is missing.
+
+With `--robustness` the trained models are also tested on shifted, rotated, noisy, … test images and
+on the corruptions of MNIST-C, and their probabilities are compared with what is true.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import itertools
-import re
 import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from common import UsageError
+from common import UserError
 from common.comparison.figures import draw_figures
+from common.comparison.pressure import Loaded, report_robustness, shifted_accuracies
+from common.comparison.runs import RESERVED, SCRIPTS, Model, parse_model, train_all
 from common.comparison.statistics import Run, compare_two, summarise
-from common.comparison.tables import UNKNOWN_MACHINE, markdown_table, name_machines
-from common.data import DEFAULT_DATA_DIR, load_data
+from common.comparison.tables import markdown_table, name_machines, terminal_table
+from common.data import DEFAULT_DATA_DIR, DataSets, load_data
 from common.process.arguments import dashes, new_parser, parse_count
 from common.process.errors import InterruptedRunError
-from common.process.streams import lasting_log
+from common.process.streams import complain
 from common.process.text import visible
 from common.run.files import atomic_path, require_writable_folder, write_json
-from common.run.metrics import read_metrics
 
-import numpy as np
-from tqdm import tqdm
-
-SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
 COMMAND = "python -m common.compare"
-# Flags that the comparison itself passes to the scripts, or that make no sense in a comparison.
-RESERVED = {
-    *("--seed", "--data-dir", "--output-dir", "--resume", "--no-resume"),
-    *("--show", "--no-show", "--help", "-h"),
-}
-
-
-class Model(NamedTuple):
-    """One row of the table: a script with its flags."""
-
-    script: str
-    flags: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """What a user types after `python` to train this model."""
-        return visible(shlex.join([f"{self.script}.py", *self.flags]))
-
-    def folder(self, root: Path) -> Path:
-        """Return the folder of this model's runs; its name contains script and flags."""
-        words = re.sub(r"[^\w.=-]+", "_", " ".join((self.script, *self.flags)))
-        return root / "runs" / words
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -83,33 +59,61 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     names = [model.name for model in models]
     runs = None
     with suppress(KeyboardInterrupt):  # between two steps it is an InterruptedRunError already
-        runs = _train_all(models, range(options.seeds), root, options)
+        runs = train_all(models, range(options.seeds), root, options)
     if runs is None:
-        raise InterruptedRunError(_how_to_continue(options), signal.SIGINT)
-    results = {
-        "command": options.command,
-        "machine": visible(name_machines(run["machine"] for of_one in runs for run in of_one)),
-        "seeds": options.seeds,
-        "models": [summarise(name, of_one) for name, of_one in zip(names, runs, strict=True)],
-        "differences": [
-            compare_two((names[a], runs[a]), (names[b], runs[b])) for a, b in _pairs(len(runs))
-        ],
-    }
-    table = markdown_table(results)
-    print(table)
+        raise InterruptedRunError(options.how_to_continue, signal.SIGINT)
+    data = load_data(options.data_dir)
+    labels = [model.label for model in models]
+    results = _results(options, names, runs)
+    loaded = _load(labels, runs, data, options)
+    if loaded:
+        for row, accuracy in zip(results["models"], shifted_accuracies(loaded), strict=True):
+            row["shifted_mean"] = accuracy
+    print(terminal_table(results))
     write_json(root / "results.json", results)
     with atomic_path(root / "results.md") as temporary:
-        temporary.write_text(table, encoding="utf-8")
-    figures = draw_figures(root, names, runs, load_data(options.data_dir))
-    files = ("results.json", "results.md", *figures)
+        temporary.write_text(markdown_table(results), encoding="utf-8")
+    files = ["results.json", "results.md"]
+    if options.robustness and loaded:
+        files += report_robustness(loaded, results, root)
+    files += draw_figures(root, labels, runs, data)
     print("Files written:", *(visible(root / file) for file in files), sep="\n  ")
     return results
 
 
-def _pairs(count: int) -> list[tuple[int, int]]:
-    """Return which models are compared: all pairs of up to three, else each with the first."""
-    pairs = list(itertools.combinations(range(count), 2))
-    return pairs if count <= 3 else [pair for pair in pairs if pair[0] == 0]
+def _results(
+    options: argparse.Namespace, names: Sequence[str], runs: Sequence[list[Run]]
+) -> dict[str, Any]:
+    """Return what results.json holds, but for the shifted images."""
+    pairs = _pairs(options.baseline, names)
+    return {
+        "command": options.command,
+        "machine": visible(name_machines(run["machine"] for of_one in runs for run in of_one)),
+        "seeds": options.seeds,
+        "models": [summarise(name, of_one) for name, of_one in zip(names, runs, strict=True)],
+        "differences": [compare_two((names[a], runs[a]), (names[b], runs[b])) for a, b in pairs],
+    }
+
+
+def _load(
+    labels: list[str], runs: list[list[Run]], data: DataSets, options: argparse.Namespace
+) -> Loaded | None:
+    """Load the trained models; None where one left no model, unless --robustness needs it."""
+    try:
+        return Loaded(labels, runs, data)
+    except UserError as error:
+        if options.robustness:
+            raise
+        complain(f"shifted images are left out: {error}")
+        return None
+
+
+def _pairs(baseline: str, names: Sequence[str]) -> list[tuple[int, int]]:
+    """Return which models are compared: each with the one before it, or with a chosen one."""
+    if baseline == "previous":
+        return [(k - 1, k) for k in range(1, len(names))]
+    base = 0 if baseline == "first" else names.index(baseline)
+    return [(base, k) for k in range(len(names)) if k != base]
 
 
 def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]:
@@ -135,6 +139,20 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         help="compare only the rows of --run, without the recipes of the three scripts",
     )
     parser.add_argument(
+        "--baseline",
+        default="previous",
+        metavar="ROW",
+        help="with which row each row is compared: previous, first, or the name of one, as in "
+        '--baseline "mnist_mlp.py"',
+    )
+    parser.add_argument(
+        "--robustness",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also test the trained models on distorted test images and measure how honest their "
+        "probabilities are, without training again",
+    )
+    parser.add_argument(
         "--data-dir",
         type=Path,
         default=DEFAULT_DATA_DIR,
@@ -151,10 +169,17 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
     options = parser.parse_args(argv)
     typed = sys.argv[1:] if argv is None else argv
     options.command = visible(shlex.join([*COMMAND.split(), *typed]))
+    options.how_to_continue = f"interrupted; continue with: {options.command}"
     lines = ([] if options.only else [f"{script}.py" for script in SCRIPTS]) + options.run
-    models = list(dict.fromkeys(_parse_model(parser, line) for line in lines))
+    models = list(dict.fromkeys(parse_model(parser, line) for line in lines))
     if not models:
         parser.error("--only without --run leaves nothing to compare; add --run")
+    names = [model.name for model in models]
+    if options.baseline not in ("previous", "first"):
+        row = parse_model(parser, options.baseline).name
+        if row not in names:
+            parser.error(f"--baseline {row!r} is none of the rows {', '.join(map(repr, names))}")
+        options.baseline = row
     return options, models
 
 
@@ -164,87 +189,6 @@ def _flags_of_the_scripts() -> dict[str, str]:
 
     flags = {f"--{dashes(name)}" for name in ALL} - RESERVED - {"--from"}
     return dict.fromkeys(flags, "the scripts, which take it in --run")
-
-
-def _parse_model(parser: argparse.ArgumentParser, line: str) -> Model:
-    """Read one value of `--run`; the script's own parser checks the script's flags."""
-    try:
-        script, *flags = shlex.split(line) or [""]
-    except ValueError as error:
-        parser.error(f"--run {line!r} cannot be read: {error}")
-    script = script.removesuffix(".py")
-    if script not in SCRIPTS:
-        known = ", ".join(f"{known}.py" for known in SCRIPTS)
-        parser.error(f"--run {line!r} must begin with one of {known}")
-    reserved = {flag.partition("=")[0] for flag in flags} & RESERVED
-    if reserved:
-        parser.error(
-            f"--run {line!r} must not contain {', '.join(sorted(reserved))}, which the comparison "
-            "sets for all rows"
-        )
-    importlib.import_module(script).read_settings(flags)
-    return Model(script, tuple(flags))
-
-
-def _train_all(
-    models: list[Model], seeds: range, root: Path, options: argparse.Namespace
-) -> list[list[Run]]:
-    """Return the runs of each model, one per seed."""
-    runs: list[list[Run]] = [[] for _ in models]
-    # The seed is the outer loop, so the first results of all models are available early.
-    tasks = list(itertools.product(seeds, range(len(models))))
-    with tqdm(tasks, unit="run", disable=None, dynamic_ncols=True) as bar:
-        for seed, index in bar:
-            model = models[index]
-            bar.set_description(f"{model.name}, seed {seed}")
-            run = _train(model, seed, model.folder(root) / f"seed-{seed}", options)
-            runs[index].append(run)
-            bar.write(
-                f"{model.name}, seed {seed}: validation {run['validation_accuracy']:.2%}, "
-                f"test {run['test_accuracy']:.2%}, {run['train_seconds']:.0f} s of training"
-            )
-    return runs
-
-
-def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -> Run:
-    """Train one run, or the rest of an interrupted one, or nothing if it is finished."""
-    script = importlib.import_module(model.script)
-    argv = [*model.flags, "--seed", str(seed), "--output-dir", str(folder)]
-    argv += ["--data-dir", str(options.data_dir)]
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = _kept_metrics(folder)
-    with lasting_log(folder / "output.txt") as log, redirect_stdout(log):
-        try:
-            metrics = script.main([*argv, "--resume"])
-        except InterruptedRunError as error:
-            error.args = (_how_to_continue(options),)
-            raise
-        except UsageError as error:
-            # The kept run has other settings, because the recipe of the script has changed.
-            print(error)
-            metrics = script.main(argv)
-    if kept and kept.get("train_seconds") == metrics["train_seconds"]:
-        # No step was taken: the numbers are those of the machine that trained the kept run.
-        metrics["machine"] = kept.get("machine") or UNKNOWN_MACHINE
-        write_json(folder / "metrics.json", metrics)
-    true, predicted = np.load(folder / "predictions.npy").T
-    return metrics | {"true": true, "predicted": predicted}
-
-
-def _kept_metrics(folder: Path) -> dict[str, Any] | None:
-    """Return what a kept run has left, if there is one that can be read."""
-    try:
-        return read_metrics(folder)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        problem = visible(f"{folder}/metrics.json is damaged or too old: {error}")
-        print(f"{problem}. It is written anew.", file=sys.stderr)
-        return None
-
-
-def _how_to_continue(options: argparse.Namespace) -> str:
-    return f"interrupted; continue with: {options.command}"
 
 
 if __name__ == "__main__":

@@ -7,7 +7,10 @@ import shlex
 import signal
 
 from common import compare
+from common.comparison.distortions import DISTORTIONS
+from common.data import load_data
 from common.process.machine import describe_machine
+from common.run.model import Model
 
 import numpy as np
 import pytest
@@ -39,9 +42,10 @@ def test_the_table_contains_the_numbers_of_the_runs(finished):
         assert row["test_mean"] == pytest.approx(np.mean(accuracies))
         assert row["test_std"] == pytest.approx(np.std(accuracies, ddof=1))
         assert f"{100 * np.mean(accuracies):.2f} ± {100 * row['test_std']:.2f}" in output
-    assert (folder / "results.md").read_text().strip() in output
+    written = (folder / "results.md").read_text()
     machine = rf"on \d+ cores? of \S.*, Python {platform.python_version()}, TensorFlow 2\.\d+\.\d+"
-    assert re.search(machine, output)
+    assert re.search(machine, written)
+    assert max(map(len, output[output.index("   model") :].split("Files")[0].splitlines())) <= 80
     pictures = (
         "accuracy_against_time",
         "confusion_matrices",
@@ -83,6 +87,60 @@ def test_an_interrupted_comparison_says_how_to_continue_and_continues(tmp_path):
     shell.run(*arguments)
     results = json.loads((tmp_path / "results.json").read_text())
     assert [model["name"] for model in results["models"]] == [SOFTMAX, long]
+
+
+def test_the_shift_is_that_of_the_exported_models(finished):
+    """Two pixels up, right, down and left, cut out of images with a border by hand."""
+    folder, _, _ = finished
+    test = load_data().test
+    bordered = np.pad(test.images.reshape(-1, 28, 28), ((0, 0), (2, 2), (2, 2)))
+    row = json.loads((folder / "results.json").read_text())["models"][0]
+    accuracies = []
+    for run in (folder / "runs").glob("mnist_softmax*/seed-*"):
+        net = Model(run)
+        for top, left in (4, 2), (2, 0), (0, 2), (2, 4):
+            probabilities = net.probabilities(bordered[:, top : top + 28, left : left + 28])
+            accuracies.append(np.mean(probabilities.argmax(axis=1) == test.labels))
+    assert len(accuracies) == 8
+    assert row["shifted_mean"] == pytest.approx(np.mean(accuracies))
+
+
+def test_robustness_of_two_models_on_a_few_images(tmp_path, capsys):
+    data = load_data()
+    images, labels = data.train.images.reshape(-1, 28, 28), data.train.labels
+    np.savez(
+        tmp_path / "few.npz",
+        **{"x_train": images[:400], "y_train": labels[:400]},
+        **{"x_test": images[400:500], "y_test": labels[400:500]},
+    )
+    flags = ["--only", "--seeds", "2", "--robustness", "--data-dir", str(tmp_path / "few.npz")]
+    flags += ["--run", "mnist_softmax.py --epochs 3", "--run", "mnist_mlp.py --epochs 3"]
+    results = compare.main([*flags, "--output-dir", str(tmp_path / "out")])
+    found = json.loads((tmp_path / "out" / "robustness.json").read_text())
+    assert found["models"] == ["softmax regression --epochs 3", "MLP --epochs 3"]
+    clean = [row["test_accuracies"] for row in results["models"]]
+    for name, row in found["distortions"].items():
+        accuracy = np.array(row["accuracy"])
+        assert accuracy.shape == (2, len(row["strengths"]), 2)
+        neutral = row["strengths"].index(DISTORTIONS[name].neutral)
+        np.testing.assert_allclose(accuracy[:, neutral], clean)
+    assert len(found["corruptions"]) == 12
+    page = (tmp_path / "out" / "robustness.md").read_text()
+    assert page in capsys.readouterr().out
+    errors = [1 - np.array(row["accuracy"]) for row in found["corruptions"].values()]
+    assert f"| {100 * np.mean(errors, axis=0)[0].mean():.1f} ±" in page
+    for picture in ("robustness", "shift", "reliability"):
+        assert (tmp_path / "out" / f"{picture}.png").stat().st_size > 3_000
+
+
+def test_each_row_is_compared_with_the_one_before_it_or_with_the_baseline(capsys):
+    names = ["a", "b", "c", "d"]
+    assert compare._pairs("previous", names) == [(0, 1), (1, 2), (2, 3)]
+    assert compare._pairs("first", names) == [(0, 1), (0, 2), (0, 3)]
+    assert compare._pairs("c", names) == [(2, 0), (2, 1), (2, 3)]
+    with pytest.raises(SystemExit):
+        compare.main(["--only", "--run", "mnist_mlp.py", "--baseline", "mnist_cnn.py"])
+    assert "'mnist_cnn.py' is none of the rows 'mnist_mlp.py'" in capsys.readouterr().err
 
 
 FAST = "mnist_softmax.py --train-size 1000 --epochs 1"

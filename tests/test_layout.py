@@ -17,7 +17,7 @@ PACKAGES = {
     "datasets": {"pictures", "process", "run.files"},
     "pictures": {"datasets.idx"},
     "plots": {"run.files"},
-    "comparison": {"data", "plots"},
+    "comparison": {"data", "plots", "process", "run.files", "run.metrics", "run.model"},
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
         *("plots", "process"),

@@ -1,8 +1,13 @@
-"""What compare.py makes of finished runs: statistics, tables and pictures.
+"""What compare.py trains and what it makes of finished runs: statistics, tables and pictures.
 
-statistics.py  mean and spread over the seeds, McNemar's test between two models
-tables.py      numbers → Markdown and sentences
-figures.py     the pictures of a comparison
+runs.py         the models of a comparison, and the training of what is missing
+statistics.py   mean and spread over the seeds, McNemar's test between two models
+tables.py       numbers → the table on the terminal, Markdown and sentences
+figures.py      the pictures of a comparison
+distortions.py  shifted, rotated, noisy, … images in several strengths
+mnist_c.py      twelve corruptions of MNIST-C
+robustness.py   accuracy on such images, and how honest probabilities are
+pressure.py     --robustness: measures this for the models of a comparison, and writes it down
 
-compare.py calls these functions and decides what is trained and where the files are written.
+compare.py calls these functions and decides where the files are written.
 """

@@ -63,7 +63,7 @@ def markdown_table(results: dict[str, Any]) -> str:
         f"Mean ± standard deviation over {seeds} seed{'s' * (seeds != 1)} (seconds: median), on "
         f"{results['machine']}. Made by `{results['command']}`."
     )
-    parts = [_markdown(head, rows), sentences(results), measured, _details(results)]
+    parts = [markdown_rows(head, rows), sentences(results), measured, _details(results)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -206,11 +206,17 @@ def _details(results: dict[str, Any]) -> str:
             row.append(cells.get(k + 1, "–"))
     summary = "<details><summary>Commands, recipes, validation, tests</summary>"
     text = legend + sampling_error_sentence(models)
-    return "\n\n".join([summary, _markdown(head, rows, words=3), text, "</details>"])
+    return "\n\n".join([summary, markdown_rows(head, rows, words=3), text, "</details>"])
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> str:
-    """Return a Markdown table whose first columns hold words and whose others hold numbers."""
+def markdown_rows(head: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> str:
+    """Return a Markdown table.
+
+    Args:
+        head: the headings.
+        rows: the cells.
+        words: how many columns at the left hold words; the others hold numbers, set to the right.
+    """
     rule = ["---"] * words + ["--:"] * (len(head) - words)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
     return "\n".join([lines[0].replace("|  |", "| |"), f"|{'|'.join(rule)}|", *lines[1:]])

@@ -3,6 +3,7 @@
     images.py     images, weights, filters, outputs of layers, the preparation of a picture
     curves.py     loss and accuracy by epoch, accuracy against training time
     confusion.py  confusion matrices
+    robustness.py  accuracy against the strength of a distortion, confidence against accuracy
     series.py     several pictures in a folder, of which some may fail
     windows.py    pictures in windows, for --show
     canvas.py     what these share: figure, grid of images, colour scales, names
@@ -23,6 +24,7 @@ from common.plots.images import (
     plot_preparation,
     plot_weights,
 )
+from common.plots.robustness import plot_panels, plot_reliability, plot_shift
 from common.plots.series import draw_each
 from common.plots.windows import require_display, show_all
 
@@ -35,7 +37,10 @@ __all__ = [
     "plot_filters",
     "plot_images",
     "plot_layer_outputs",
+    "plot_panels",
     "plot_preparation",
+    "plot_reliability",
+    "plot_shift",
     "plot_weights",
     "require_display",
     "show_all",
