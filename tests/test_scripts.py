@@ -144,6 +144,7 @@ def uninterrupted(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow  # test_lessons.py has the same in one process
 def test_the_same_seed_gives_the_same_run(uninterrupted, tmp_path):
     shell.run("mnist_mlp.py", *FLAGS, "--output-dir", tmp_path)
     assert_same_run(tmp_path, uninterrupted)

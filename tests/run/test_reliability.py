@@ -179,7 +179,9 @@ def interrupt_after(seconds, folder, *arguments):
     return process.returncode, errors
 
 
-@pytest.mark.parametrize("seconds", [0.5, 2.0, 3.5, 5.0])
+@pytest.mark.parametrize(
+    "seconds", [1.0, 3.0, *(pytest.param(s, marks=pytest.mark.slow) for s in (0.5, 2.0, 4.0, 5.0))]
+)
 def test_ctrl_c_in_every_phase_ends_quietly(tmp_path, seconds):
     """During the imports, loading, training, evaluation, the pictures; the last may be too late."""
     status, errors = interrupt_after(
