@@ -43,10 +43,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     data = read_folder_tree(options.folder, (options.size, options.size))
     write_npz(options.npz, data)
+    validation = f"{len(data.validation.images):,} validation and " if data.validation else ""
     print(
-        f"{options.npz}: {len(data.images):,} training images and {len(data.test_images):,} test "
-        f"images of {options.size} × {options.size} pixels, classes {', '.join(data.class_names)}"
+        f"{options.npz}: {len(data.train.images):,} training images and {validation}"
+        f"{len(data.test.images):,} test images of {options.size} × {options.size} pixels, classes "
+        f"{', '.join(data.class_names)}"
     )
+    for remark in data.remarks:
+        print(f"  {remark}")
 
 
 if __name__ == "__main__":

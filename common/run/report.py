@@ -87,6 +87,7 @@ def _metrics(
             "training": len(data.train),
             "validation": len(data.validation),
             "test": len(data.test),
+            **data.conventions._asdict(),
         },
         "settings": decisive_settings(state.settings),
         "training_step": session.step_description,
