@@ -20,7 +20,7 @@ PACKAGES = {
     "comparison": {"data", "plots"},
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
-        *("plots", "process"),
+        *("datasets.orientation", "plots", "process"),
     },
     "parallel": {
         *("augmentation", "layers", "networks", "objective"),

@@ -6,7 +6,9 @@ idx_folders.py  four IDX files, named like MNIST's or EMNIST's
 download.py     the four files of MNIST: names, checksums, mirrors
 folders.py      train/CLASS/*.png and test/CLASS/*.png
 npz.py          x_train, y_train, x_test, y_test in one file
-csv_files.py    label,pixel0,… in each row, as Kaggle has it
+csv_files.py    one CSV file with label,pixel0,… in each row, as Kaggle has it
+csv_sets.py     one for training and one for the test
+submission.py   one without labels → a net's answers, for common.predict --csv
 arrays.py       what the files hold → arrays to train with; every convention is checked here, with
 pixels.py       the scale of the pixels, colours, flat images
 labels.py       names, one-hot rows, numbers that begin with 1

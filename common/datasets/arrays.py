@@ -110,7 +110,8 @@ def _check_sizes(part: Part, images: np.ndarray, first: Part, first_images: np.n
     if part.labels.ndim and len(images) != len(part.labels):
         raise DataError(
             f"{part.images_from} has {len(images):,} images but {part.labels_from} has "
-            f"{len(part.labels):,} labels; use two that belong together."
+            f"{len(part.labels):,} labels; use two that belong together, with one "
+            f"whole number for each of the {len(images):,} images."
         )
     size, first_size = images.shape[1:], first_images.shape[1:]
     if size != first_size:

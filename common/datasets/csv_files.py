@@ -1,4 +1,4 @@
-"""CSV files with an image per row, as Kaggle has them → the contents of a data set, and back.
+"""One CSV file with an image per row, as Kaggle has it → a table.
 
     label,pixel0,pixel1,…        a row of names, which may be missing
     7,0,0,…                      the label, then the pixels of a square image, row by row
@@ -9,17 +9,13 @@ names it is the first. A column called id or ImageId is no pixel.
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from common.datasets.arrays import Contents, Part
 from common.datasets.idx import MAX_ARRAY_BYTES, DataError
-from common.run.files import atomic_path
 
 import numpy as np
 
@@ -28,9 +24,6 @@ ID_COLUMNS = ("id", "imageid")
 INDEX_COLUMNS = ("", "unnamed: 0", "index")  # as pandas writes them
 MAX_LINE_BYTES = 4 * 1024**2  # 4 MiB: a row of 256 × 256 pixels has at most 0.4 MB
 ROWS = 1_000  # rows that are parsed at a time
-ONE_IN = 7  # rows that are held out for the test where there are no others, as in MNIST
-HELD_OUT_SEED = 0
-SUBMISSION = ("ImageId", "Label")
 
 
 class Table(NamedTuple):
@@ -39,102 +32,6 @@ class Table(NamedTuple):
     pixels: np.ndarray  # float32 [n, pixels]
     labels: np.ndarray | None  # strings [n]
     ids: tuple[str, np.ndarray] | None  # the name of the column, and strings [n]
-
-
-def read_csv(path: Path) -> Contents:
-    """Read a training file and the test file that lies beside it, if that has labels.
-
-    Without one, one row in seven of each class is held out for the test.
-
-    Args:
-        path: a CSV file with labels, or a folder that `is_csv_folder` accepts. The names of the
-            training and the test file differ in the words train and test.
-
-    Raises:
-        DataError: there are no labels, or a file cannot be read.
-    """
-    path = _training_file(path) if path.is_dir() else path
-    train = read_table(path)
-    if train.labels is None:
-        raise DataError(
-            f"{path} has no column of labels; call one of its columns label, or name the file "
-            "with the labels (python -m common.predict --csv reads one without)."
-        )
-    names = (f"the pixels in {path}", f"the labels in {path}")
-    other = _test_file(path)
-    test = read_table(other) if other else None
-    if other and test.labels is not None:
-        part = Part(test.pixels, test.labels, f"the pixels in {other}", f"the labels in {other}")
-        return Contents(Part(train.pixels, train.labels, *names), part)
-    held_out = _held_out(train.labels)
-    if not held_out.any():
-        raise DataError(
-            f"{path} has too few rows to hold some out for the test; put several rows of each "
-            "class there, or test rows with labels into a file of their own, test.csv."
-        )
-    why = f"{other.name} has no labels" if other else "there is no test file with labels"
-    remark = (
-        f"{why}; so one row in {ONE_IN} of {path.name}, {held_out.sum():,} rows, was held out for "
-        "the test"
-    )
-    return Contents(
-        Part(train.pixels[~held_out], train.labels[~held_out], *names),
-        Part(train.pixels[held_out], train.labels[held_out], *names),
-        remarks=(remark,),
-    )
-
-
-def is_csv(path: Path) -> bool:
-    """Say whether a name is that of a CSV file, gzipped or not."""
-    return path.name.lower().endswith((".csv", ".csv.gz"))
-
-
-def is_csv_folder(folder: Path) -> bool:
-    """Say whether a folder holds a CSV file with train in its name."""
-    return bool(_training_files(folder))
-
-
-def _training_files(folder: Path) -> list[Path]:
-    with suppress(OSError):  # what cannot be read is reported elsewhere
-        found = [path for path in folder.iterdir() if is_csv(path)]
-        return sorted(p for p in found if "train" in p.name.lower() and p.name[0] != ".")
-    return []
-
-
-def _training_file(folder: Path) -> Path:
-    found = _training_files(folder)
-    if len(found) > 1:
-        raise DataError(
-            f"{folder} has {len(found)} training files ({', '.join(p.name for p in found[:5])}); "
-            "name one of them with --data-dir."
-        )
-    return found[0]
-
-
-def _test_file(path: Path) -> Path | None:
-    """Return the test file beside a training file, if there is one."""
-    low = path.name.lower()
-    at = low.rfind("train")
-    if at < 0:
-        return None
-    rest = path.name[at + len("train") :]
-    for word in ("test", "TEST", "Test"):
-        for end in (rest, rest.removesuffix(".gz"), f"{rest}.gz"):
-            other = path.with_name(path.name[:at] + word + end)
-            if other.is_file():
-                return other
-    return None
-
-
-def _held_out(labels: np.ndarray) -> np.ndarray:
-    """Choose one row in seven of each class, always the same: bool [n]."""
-    _, inverse, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    order = np.random.default_rng(HELD_OUT_SEED).permutation(len(labels))
-    order = order[np.argsort(inverse[order], kind="stable")]  # class by class
-    chosen = order[ONE_IN // 2 :: ONE_IN]
-    held_out = np.zeros(len(labels), bool)
-    held_out[chosen] = counts[inverse[chosen]] > 1  # the only row of a class is for training
-    return held_out
 
 
 def read_table(path: Path) -> Table:
@@ -285,25 +182,3 @@ def _place_of(names: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 def _square(count: int) -> bool:
     return count > 0 and int(count**0.5 + 0.5) ** 2 == count
-
-
-def write_submission(
-    path: Path, answers: Sequence[str], ids: tuple[str, np.ndarray] | None
-) -> None:
-    """Write the class of each row of a table, as Kaggle takes it.
-
-    Args:
-        path: the CSV file to write: `ImageId,Label` with numbers from 1, or the table's own column
-            of ids.
-        answers: the names of the classes.
-        ids: the name of the column and the id of each row, if the table has them.
-
-    Raises:
-        UserError: the file cannot be written.
-    """
-    name, numbers = ids or (SUBMISSION[0], np.arange(1, len(answers) + 1).astype(str))
-    label = "label" if name.islower() else SUBMISSION[1]
-    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([name, label])
-        writer.writerows(zip(numbers.tolist(), answers, strict=True))

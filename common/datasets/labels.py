@@ -70,10 +70,10 @@ def number_labels(
         outside = np.flatnonzero((part < 0) | (part >= num_classes))
         if len(outside):
             raise DataError(
-                f"{source} has label {part[outside[0]] + first} at index {outside[0]} but no "
-                f"training image has it: the labels in {train_from} are {first} to "
-                f"{num_classes - 1 + first}; train with every class that is tested, number both "
-                "parts alike, or leave these images out."
+                f"{source} has labels out of range: label {part[outside[0]] + first} at index "
+                f"{outside[0]} is the first that no training image has, since the labels in "
+                f"{train_from} are {first} to {num_classes - 1 + first}; train with every class "
+                "that is tested, number both parts alike, or leave these images out."
             )
     return [part.astype(np.int32) for part in parts], names
 
@@ -156,7 +156,7 @@ def _number_names(
     class_names: tuple[str, ...] | None,
     names_from: str,
 ) -> tuple[list[np.ndarray], tuple[str, ...], str]:
-    """Replace names by numbers: their places in `class_names` or, without, in the training labels."""
+    """Replace names by their places in `class_names` or, without, in the training labels."""
     parts = [part.astype(np.str_) for part in parts]
     if class_names is None:
         names_from = sources[-2]
@@ -192,9 +192,9 @@ def _check_training_labels(
     different = len(np.unique(labels))
     if class_names is not None:
         raise DataError(
-            f"{names_from}: {num_classes} class names are too few: {source} has {different} "
-            f"different labels, and label {label} at index {index} is the first without a name; "
-            "give one name for each class, in the order of the labels."
+            f"{names_from}: too few names ({num_classes}), since {source} has {different} "
+            f"different labels; label {label} at index {index} is the first without a name: give "
+            "one name for each class, in the order of the labels."
         )
     raise DataError(
         f"{source} has labels out of range: label {label} at index {index} is the first; the "

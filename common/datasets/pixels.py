@@ -59,7 +59,7 @@ def grey_images(images: np.ndarray, name: str, remarks: list[str]) -> np.ndarray
 
 def _no_images(images: np.ndarray, name: str) -> str:
     if 0 in images.shape:
-        return f"{name} has no images or no pixels; put at least one image there."
+        return f"{name} has no images or no pixels; put grey images there."
     return (
         f"{name} holds {times(images.shape)} values of type {images.dtype}, not grey images; put "
         "number × height × width values there, from 0 to 255 (rows of square images are taken, "
@@ -111,6 +111,11 @@ def to_bytes(
                     f"{name} has pixels up to {top:g} but {other} up to {high:g}; bring both to "
                     "one scale, 0 to 255."
                 )
+    elif high > largest * (1 + TOLERANCE) or (largest > 1 and _scale(high) == 1):
+        raise DataError(
+            f"{names[0]} has pixels up to {high:g}, and the model was trained with pixels from 0 "
+            f"to {largest:g}; bring them to that scale."
+        )
     factor = 255 / largest
     if factor != 1:
         remarks.append(f"pixels from 0 to {largest:g} were scaled to 0 to 255")
@@ -159,9 +164,10 @@ def _range_of(images: np.ndarray, name: str) -> tuple[float, float]:
             f"{place}; pixels should be from 0 to 255: divide 16-bit images by 257."
         )
     if low == high:
+        why = " (a division of whole numbers by 255 gives 0)" if low == 0 else ""
         raise DataError(
             f"all pixels of {name} are {low:g}, so there is nothing to learn from; save the images "
-            "before they are divided (a division of whole numbers by 255 gives 0)."
+            f"before this happens to them{why}."
         )
     return low, high
 

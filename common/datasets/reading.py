@@ -3,7 +3,7 @@
 a folder with four IDX files, named like those of MNIST   (idx_folders.py)
 a folder with pictures in train/CLASS and test/CLASS      (folders.py)
 an .npz file                                              (npz.py)
-a CSV file, or a folder with one                          (csv_files.py)
+a CSV file, or a folder with one                          (csv_sets.py)
 """
 
 from __future__ import annotations
@@ -78,19 +78,19 @@ def _read_mnist(folder: Path, transpose: bool) -> Arrays:
 
 def _read_contents(source: Path) -> Contents:
     # Imported here because Pillow and SciPy take time, which MNIST does not need.
-    from common.datasets import csv_files, folders, npz
+    from common.datasets import csv_sets, folders, npz
 
     if source.suffix.lower() == ".npz":
         return npz.read_npz(source)
-    if csv_files.is_csv(source) and not source.is_dir():
-        return csv_files.read_csv(source)
+    if csv_sets.is_csv(source) and not source.is_dir():
+        return csv_sets.read_csv(source)
     found = choose_set(source)
     if found:
         return read_set(*found)
     if folders.is_folder_tree(source):
         return folders.read_folder_tree(source)
-    if csv_files.is_csv_folder(source):
-        return csv_files.read_csv(source)
+    if csv_sets.is_csv_folder(source):
+        return csv_sets.read_csv(source)
     for path in _files_of(source):
         if _is_pickle(path):
             raise DataError(

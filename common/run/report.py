@@ -103,6 +103,6 @@ def _print_details(
     print(f"95 % interval of the accuracy: {low:.2%} to {high:.2%}")
     print("Accuracy per class:")
     for name, fraction in zip(class_names, accuracy_per_class(matrix), strict=True):
-        print(f"  {name}: {fraction:.1%}")
+        print(f"  {name}: {'no test images' if np.isnan(fraction) else f'{fraction:.1%}'}")
     if metrics["train_seconds"] is not None:
         print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")
