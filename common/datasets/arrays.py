@@ -35,6 +35,7 @@ class Contents(NamedTuple):
     class_names: tuple[str, ...] | None = None  # None: the labels are the names
     names_from: str = ""  # how messages name the class names
     remarks: tuple[str, ...] = ()  # what the reader should be told, a sentence each
+    named_emnist: bool = False  # by its files: EMNIST's images are transposed
 
 
 class Conventions(NamedTuple):
@@ -98,8 +99,15 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
     if validation:
         num_validation = len(labels[0])
         x, y = np.concatenate([images[0], x]), np.concatenate([labels[0], y])
-    polarity = polarity_of(x)
+    polarity, test_polarity = polarity_of(x), polarity_of(test_images)
+    if polarity and test_polarity and polarity != test_polarity:
+        remarks.append(
+            f"WARNING: the training images are {polarity}, but the test images {test_polarity}; "
+            "invert one of them (255 - x)"
+        )
     remark = orientation_remark(x, y, names, polarity, transpose, mnist_folder)
+    if not remark and contents.named_emnist and not transpose:
+        remark = "WARNING: the images of EMNIST's files are transposed; for these use --transpose"
     remarks += [remark] if remark else []
     conventions = Conventions(polarity, transpose, largest, tuple(dict.fromkeys(remarks)))
     return Arrays(x, y, test_images, test_labels, names, num_validation, conventions)

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.datasets.arrays import Contents, Part
 from common.datasets.csv_files import read_table
 from common.datasets.idx import DataError
+from common.datasets.idx_folders import read_names
 
 import numpy as np
 
@@ -35,11 +36,15 @@ def read_csv(path: Path) -> Contents:
             "with the labels (python -m common.predict --csv reads one without)."
         )
     names = (f"the pixels in {path}", f"the labels in {path}")
+    named_emnist = "emnist" in path.name.lower()
+    found, found_in = read_names(path.parent)
+    class_names = {"class_names": found, "names_from": found_in}
     other = _test_file(path)
     test = read_table(other) if other else None
     if other and test.labels is not None:
         part = Part(test.pixels, test.labels, f"the pixels in {other}", f"the labels in {other}")
-        return Contents(Part(train.pixels, train.labels, *names), part)
+        train_part = Part(train.pixels, train.labels, *names)
+        return Contents(train_part, part, named_emnist=named_emnist, **class_names)
     held_out = _held_out(train.labels)
     if not held_out.any():
         raise DataError(
@@ -55,6 +60,8 @@ def read_csv(path: Path) -> Contents:
         Part(train.pixels[~held_out], train.labels[~held_out], *names),
         Part(train.pixels[held_out], train.labels[held_out], *names),
         remarks=(remark,),
+        named_emnist=named_emnist,
+        **class_names,
     )
 
 

@@ -72,7 +72,11 @@ def read_set(prefix: str, paths: dict[tuple[str, str], Path]) -> Contents:
     sources = [str(paths[role]) for role in ROLES]
     names, names_from = read_names(paths[ROLES[0]].parent, prefix)
     return Contents(
-        Part(*arrays[:2], *sources[:2]), Part(*arrays[2:], *sources[2:]), None, names, names_from
+        Part(*arrays[:2], *sources[:2]),
+        Part(*arrays[2:], *sources[2:]),
+        class_names=names,
+        names_from=names_from,
+        named_emnist="emnist" in prefix.lower(),
     )
 
 

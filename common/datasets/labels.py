@@ -42,9 +42,8 @@ def number_labels(
     train, train_from = parts[-2], sources[-2]
     found = np.unique(train)
     if len(found) < 2:
-        which = found[0] if class_names is None else f"{found[0]} ({names_from})"
         raise DataError(
-            f"{train_from} has the label {which} only; put labels of two classes or more there."
+            f"{train_from} has the label {found[0]} only; put labels of two classes or more there."
         )
     first = int(found[0] == 1 and found[-1] == len(found))  # numbered from 1, without a gap
     if first:
@@ -58,7 +57,7 @@ def number_labels(
             class_names = class_names[1:]
         parts = [part - 1 for part in parts]
     num_classes = len(found) if class_names is None else len(class_names)
-    _check_training_labels(parts[-2], train_from, num_classes, class_names, names_from, first)
+    _check_training_labels(parts, sources, num_classes, class_names, names_from, first)
     names = tuple(class_names or map(str, range(num_classes)))
     missing = sorted(set(range(num_classes)) - set(np.unique(parts[-2]).tolist()))
     if missing:  # only where the classes have names, otherwise they are counted
@@ -176,15 +175,30 @@ def _number_names(
     return numbered, class_names, names_from
 
 
+def _missing_between(parts: Sequence[np.ndarray], sources: Sequence[str]) -> str:
+    """Return why the training labels have a gap, if another part has the label that is missing."""
+    train = parts[-2]
+    for part, source in zip(parts, sources, strict=True):
+        missing = ~np.isin(part, train) & (part >= 0) & (part < train.max())
+        if missing.any():
+            index = int(missing.argmax())
+            return (
+                f" Label {part[index]}, which {source} has at index {index}, is missing there: add "
+                "training images of it, or leave it out."
+            )
+    return ""
+
+
 def _check_training_labels(
-    labels: np.ndarray,
-    source: str,
+    parts: Sequence[np.ndarray],
+    sources: Sequence[str],
     num_classes: int,
     class_names: Sequence[str] | None,
     names_from: str,
     first: int,
 ) -> None:
     """Raise a DataError unless each label is the number of a class."""
+    labels, source = parts[-2], sources[-2]
     outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
     if not len(outside):
         return
@@ -199,5 +213,5 @@ def _check_training_labels(
     raise DataError(
         f"{source} has labels out of range: label {label} at index {index} is the first; the "
         f"training labels have {different} different values, so number the classes from 0 to "
-        f"{num_classes - 1} without a gap."
+        f"{num_classes - 1} without a gap.{_missing_between(parts, sources)}"
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # luminance of red, green, blue (ITU-R BT.601)
 ROWS = 1_000  # images that are converted at a time, so that little is in memory twice
-LEAST_RANGE = 128  # images that use less than this of 0 to 255 look doubtful
+LEAST_RANGE = 140  # images that use less than this of 0 to 255 look doubtful
 TOLERANCE = 1e-3  # of the largest value: what resizing and rounding may add to it
 
 
@@ -166,8 +166,8 @@ def _range_of(images: np.ndarray, name: str) -> tuple[float, float]:
     if low == high:
         why = " (a division of whole numbers by 255 gives 0)" if low == 0 else ""
         raise DataError(
-            f"all pixels of {name} are {low:g}, so there is nothing to learn from; save the images "
-            f"before this happens to them{why}."
+            f"all pixels of {name} are {low:g}, so there is nothing to learn from; look at what "
+            f"wrote them, and write the images anew{why}."
         )
     return low, high
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gzip
 import os
 import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,16 +81,17 @@ def _read_contents(source: Path) -> Contents:
     # Imported here because Pillow and SciPy take time, which MNIST does not need.
     from common.datasets import csv_sets, folders, npz
 
+    is_file, is_folder = _is(source, Path.is_file), _is(source, Path.is_dir)
     if source.suffix.lower() == ".npz":
         return npz.read_npz(source)
-    if csv_sets.is_csv(source) and not source.is_dir():
+    if csv_sets.is_csv(source) and not is_folder:
         return csv_sets.read_csv(source)
-    found = choose_set(source)
+    found = choose_set(source) if is_file or is_folder else None
     if found:
         return read_set(*found)
-    if folders.is_folder_tree(source):
+    if is_folder and folders.is_folder_tree(source):
         return folders.read_folder_tree(source)
-    if csv_sets.is_csv_folder(source):
+    if is_folder and csv_sets.is_csv_folder(source):
         return csv_sets.read_csv(source)
     for path in _files_of(source):
         if _is_pickle(path):
@@ -100,12 +102,16 @@ def _read_contents(source: Path) -> Contents:
                 "numpy.savez('data.npz', x_train=…, y_train=…, x_test=…, y_test=…), and use "
                 "--data-dir data.npz."
             )
-    if _is_file(source):
+    if is_file:
         raise DataError(f"{source} is a file of a kind that is not read; --data-dir takes {TAKEN}.")
-    paths = [
-        _locate(source, name) for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-    ]
-    return read_set("", dict(zip(ROLES, paths, strict=True)))
+    names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    return read_set("", dict(zip(ROLES, (_locate(source, name) for name in names), strict=True)))
+
+
+def _is(source: Path, kind: Callable[[Path], bool]) -> bool:
+    with suppress(OSError):  # what cannot be read is reported by _locate
+        return kind(source)
+    return False
 
 
 def _files_of(source: Path) -> list[Path]:
@@ -113,12 +119,6 @@ def _files_of(source: Path) -> list[Path]:
     with suppress(OSError):
         return [source] if source.is_file() else sorted(p for p in source.iterdir() if p.is_file())
     return []
-
-
-def _is_file(source: Path) -> bool:
-    with suppress(OSError):
-        return source.is_file()
-    return False
 
 
 def _is_pickle(path: Path) -> bool:

@@ -74,14 +74,9 @@ def test_an_npz_is_read_with_and_without_names(tmp_path):
     assert sets.image_shape == (12, 12)
     with_names = npz(tmp_path / "b.npz", class_names=np.array(NAMES))
     assert load_data(with_names).class_names == NAMES
-    keras = npz(
-        tmp_path / "c.npz",
-        x_train=np.zeros((24, 12, 12, 1), np.uint8),
-        y_train=np.arange(24)[:, None] % 2,
-    )
-    assert read_npz(keras).images.shape == (24, 12, 12)
     fortran = np.asfortranarray(np.random.default_rng(0).integers(0, 255, (24, 12, 12), np.uint8))
-    assert np.array_equal(read_npz(npz(tmp_path / "d.npz", x_train=fortran)).images, fortran)
+    read = read_npz(npz(tmp_path / "d.npz", x_train=fortran))
+    assert np.array_equal(read.train.images, fortran)
 
 
 def test_bad_folder_trees_get_a_sentence(tmp_path):
@@ -122,17 +117,16 @@ def test_bad_folder_trees_get_a_sentence(tmp_path):
     ("changes", "match"),
     [
         ({"x_test": None}, "has no x_test"),
-        ({"x_train": np.zeros((24, 12, 12))}, "float64; it should be grey images"),
-        ({"x_train": np.zeros((24, 12, 12, 3), np.uint8)}, "grey images"),
+        ({"x_train": np.zeros((24, 12, 12), complex)}, "complex128, not grey images"),
+        ({"x_train": np.zeros((24, 12, 12, 4), np.uint8)}, "not grey images"),
         ({"x_train": np.zeros((0, 12, 12), np.uint8)}, "grey images"),
-        ({"y_train": np.eye(2)[np.arange(24) % 2]}, "one whole number for each"),
         ({"y_train": np.arange(23) % 2}, "one whole number for each of the 24"),
         ({"y_train": np.zeros(24, int)}, "label 0 only"),
         ({"y_train": np.arange(24) % 2 + 5}, "out of range"),
         ({"y_test": np.array([0, 1, 2, 0, 1, 2**40])}, "out of range"),
         ({"x_test": np.zeros((6, 9, 9), np.uint8)}, "use files of one data set"),
         ({"class_names": np.array(["a", "b", "c"])}, "no training image of the class c"),
-        ({"class_names": np.array(["a"])}, "label 0 only|two classes"),
+        ({"class_names": np.array(["a"])}, r"too few names \(1\), since y_train in .* 2 different"),
         ({"class_names": np.array([1, 2])}, "no printable words"),
         ({"y_train": np.array([None] * 24, object)}, "never unpickled"),
     ],

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import os
+import pickle
 import shutil
 import threading
 from functools import partial
@@ -88,11 +90,11 @@ def digits(count, *changes):
 MISFITS = {
     "fewer labels": ({TRAIN_LABELS: digits(59)}, "60 images but .*train-labels.* 59 labels"),
     "more labels": ({TEST_LABELS: digits(21)}, "20 images but .*t10k-labels.* 21 labels"),
-    "colours": ({TRAIN_IMAGES: grey(60, 28, 28, 3)}, "60 × 28 × 28 × 3 values .* not grey images"),
-    "rows": ({TRAIN_IMAGES: grey(60, 784)}, "60 × 784 values of type uint8, not grey images"),
-    "floats": ({TEST_IMAGES: np.zeros((20, 28, 28), "f4")}, "t10k-images.*type float32, not grey"),
+    "channels": ({TRAIN_IMAGES: grey(60, 28, 28, 2)}, "60 × 28 × 28 × 2 values .* not grey images"),
+    "rows": ({TRAIN_IMAGES: grey(60, 783)}, "60 × 783 values of type uint8, not grey images"),
+    "black": ({TEST_IMAGES: np.zeros((20, 28, 28), "f4")}, "all pixels of .*t10k-images.* are 0"),
     "one-hot": ({TRAIN_LABELS: grey(60, 10)}, "60 × 10 values of type uint8, not labels"),
-    "real labels": ({TEST_LABELS: np.zeros(20, "f8")}, "type float64, not labels"),
+    "real labels": ({TEST_LABELS: np.full(20, 0.5)}, "type float64, not labels"),
     "sizes": ({TEST_IMAGES: grey(20, 27, 28)}, r"28 × 28 pixels but .*t10k-images.* of 27 × 28;"),
     "no train": ({TRAIN_IMAGES: grey(0, 28, 28), TRAIN_LABELS: digits(0)}, "train.* no images"),
     "no test": ({TEST_IMAGES: grey(0, 28, 28), TEST_LABELS: digits(0)}, "t10k.* no images"),
@@ -108,7 +110,11 @@ MISFITS = {
     ),
     "outlier": ({TRAIN_LABELS: digits(60, (33, 200))}, "label 200 at index 33 .* 11 different"),
     "negative": ({TRAIN_LABELS: digits(60, (7, -1), (9, -2))}, "label -1 at index 7 "),
-    "from one": ({TRAIN_LABELS: digits(60) + 1}, "label 10 at index 9 .* 0 to 9 without a gap"),
+    "from one": ({TRAIN_LABELS: digits(60) + 1}, "t10k-labels.* label 0 at .* 1 to 10; train with"),
+    "gap of test": (
+        {TRAIN_LABELS: digits(60) // 5 * 5},
+        "without a gap. Label 4, which .*t10k-labels.* at index 0,",
+    ),
     "test label": ({TEST_LABELS: digits(20, (4, 10))}, "t10k-labels.* label 10 at index 4 "),
     "swapped": ({TRAIN_IMAGES: digits(60)}, "train-images.* 60 values of type int32, not grey"),
 }
@@ -135,12 +141,94 @@ def test_a_missing_file_is_named_with_its_folder(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
-    for folder in ("nowhere", "file", "loop", "file/inside"):
+    for folder in ("nowhere", "loop", "file/inside"):
         with pytest.raises(DataError, match=f"{folder} does not exist or is not a folder;"):
             load_data(tmp_path / folder)
     with pytest.raises(DataError, match="cannot be read"):
         load_data(tmp_path / ("long" * 100))
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_existing_file_of_another_kind_is_not_called_missing(tmp_path):
+    for name in ("train.mat", "data.h5", "notes.txt"):
+        (tmp_path / name).write_bytes(b"anything")
+        with pytest.raises(DataError, match=f"{name} is a file of a kind that is not read;"):
+            load_data(tmp_path / name)
+
+
+# Files named like EMNIST's, labels from 1, names of classes.
+
+
+def write_emnist(folder, split="letters", **changes):
+    write_data_set(folder)
+    for name, array in changes.items():
+        write_idx(folder / {"labels": TRAIN_LABELS, "test_labels": TEST_LABELS}[name], array)
+    for path in folder.glob("t*-ubyte.gz"):
+        path.rename(folder / f"emnist-{split}-{path.name.replace('t10k', 'test')}")
+    return folder
+
+
+def test_emnist_by_its_names_with_labels_from_one(tmp_path):
+    first = {"labels": digits(60) + 1, "test_labels": digits(20) + 1}
+    sets = load_data(write_emnist(tmp_path, **first))
+    assert sets.class_names == tuple(map(str, range(1, 11)))
+    assert sets.test.labels.tolist() == digits(20).tolist()
+    numbered, transposed = sets.conventions.remarks
+    assert "from 1 to 10 were numbered from 0" in numbered
+    assert "use --transpose" in transposed
+    assert len(load_data(tmp_path, transpose=True).conventions.remarks) == 1
+    (tmp_path / "emnist-letters-mapping.txt").write_text(
+        "".join(f"{k} {64 + k} {96 + k}\n" for k in range(1, 11))
+    )
+    assert load_data(tmp_path).class_names == tuple("ABCDEFGHIJ")
+    (tmp_path / "classes.txt").write_text("\n".join("klmnopqrst") + "\n")
+    assert load_data(tmp_path).class_names == tuple("klmnopqrst")
+
+    write_emnist(tmp_path, "digits")
+    with pytest.raises(
+        DataError, match=r"several data sets.*emnist-digits-train.*emnist-letters-tr"
+    ):
+        load_data(tmp_path)
+    (tmp_path / "classes.txt").unlink()
+    chosen = tmp_path / "emnist-digits-train-images-idx3-ubyte.gz"
+    assert load_data(chosen).class_names == tuple("0123456789")
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("a\nb\n", r"classes.txt: too few names \(2\), since .*train-labels"),
+        ("\n".join("abcdefghia"), "classes 0 and 9 are both called 'a'"),
+        ("\n".join("abcdefgh\x07i"), "cannot be printed"),
+        ("\n".join("abcdefghijk"), "no training image of the class k .*classes.txt"),
+        ("\xff", "classes.txt cannot be read"),
+    ],
+)
+def test_bad_names_of_classes_are_refused(tmp_path, text, match):
+    write_data_set(tmp_path)
+    (tmp_path / "classes.txt").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=match) as error:
+        load_data(tmp_path)
+    sentence_of(error)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize("name", ["mnist.pkl.gz", "data_batch_1", "folder/mnist.pkl.gz"])
+def test_a_pickle_is_never_opened(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    content = pickle.dumps(Evil())
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    source = path.parent if "/" in name else path
+    with pytest.raises(DataError, match=f"{path} is a pickle.*never read.*numpy.savez") as error:
+        load_data(source)
+    sentence_of(error)
+    assert not (tmp_path / "unpickled").exists()
 
 
 # The default folder, where a file must have its checksum and a missing one is downloaded. A small
