@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from common.datasets.idx import DataError, times
 from common.datasets.labels import number_labels
-from common.datasets.order import order_for_validation, size_of_validation
+from common.datasets.order import order_for_validation, random_order, size_of_validation
 from common.datasets.orientation import POLARITIES, orientation_remark, polarity_of
 from common.datasets.pixels import grey_images, to_bytes
 
@@ -36,6 +36,7 @@ class Contents(NamedTuple):
     names_from: str = ""  # how messages name the class names
     remarks: tuple[str, ...] = ()  # what the reader should be told, a sentence each
     named_emnist: bool = False  # by its files: EMNIST's images are transposed
+    in_order: bool = False  # the training images are known to be sorted by class
 
 
 class Conventions(NamedTuple):
@@ -93,7 +94,10 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
     *train_labels, test_labels = labels
     x, y = train_images[-1], train_labels[-1]
     num_validation = size_of_validation(len(y))
-    order = order_for_validation(y, num_validation, len(names), remarks)
+    if contents.in_order:
+        order = random_order(len(y))
+    else:
+        order = order_for_validation(y, num_validation, len(names), remarks)
     if order is not None:
         x, y = x[order], y[order]
     if validation:

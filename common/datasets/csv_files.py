@@ -29,7 +29,7 @@ ROWS = 1_000  # rows that are parsed at a time
 class Table(NamedTuple):
     """One CSV file."""
 
-    pixels: np.ndarray  # float32 [n, pixels]
+    images: np.ndarray  # float32 [n, side, side]
     labels: np.ndarray | None  # strings [n]
     ids: tuple[str, np.ndarray] | None  # the name of the column, and strings [n]
 
@@ -40,6 +40,8 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: it cannot be read, or has something else than numbers for pixels.
     """
+    if not path.exists():
+        raise DataError(f"{path} does not exist; check its name.")
     try:
         with path.open("rb") as raw:
             is_gzip = raw.read(2) == b"\x1f\x8b"
@@ -122,8 +124,9 @@ def _read_table(path: Path, file: BinaryIO) -> Table:
         raise DataError(f"{path} has no rows below its names; put an image into each row.")
     columns_of = {k: np.char.strip(np.concatenate(found)) for k, found in words.items()}
     name = first.split(delimiter)[id_].strip().strip("\"'") if id_ is not None else ""
+    side = int(len(columns) ** 0.5 + 0.5)
     return Table(
-        np.concatenate(pixels),
+        np.concatenate(pixels).reshape(-1, side, side),
         None if label is None else columns_of[label],
         None if id_ is None else (name, columns_of[id_]),
     )

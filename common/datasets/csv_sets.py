@@ -35,15 +35,15 @@ def read_csv(path: Path) -> Contents:
             f"{path} has no column of labels; call one of its columns label, or name the file "
             "with the labels (python -m common.predict --csv reads one without)."
         )
-    names = (f"the pixels in {path}", f"the labels in {path}")
+    names = (str(path), str(path))
     named_emnist = "emnist" in path.name.lower()
     found, found_in = read_names(path.parent)
     class_names = {"class_names": found, "names_from": found_in}
     other = _test_file(path)
     test = read_table(other) if other else None
     if other and test.labels is not None:
-        part = Part(test.pixels, test.labels, f"the pixels in {other}", f"the labels in {other}")
-        train_part = Part(train.pixels, train.labels, *names)
+        part = Part(test.images, test.labels, str(other), str(other))
+        train_part = Part(train.images, train.labels, *names)
         return Contents(train_part, part, named_emnist=named_emnist, **class_names)
     held_out = _held_out(train.labels)
     if not held_out.any():
@@ -57,8 +57,8 @@ def read_csv(path: Path) -> Contents:
         "the test"
     )
     return Contents(
-        Part(train.pixels[~held_out], train.labels[~held_out], *names),
-        Part(train.pixels[held_out], train.labels[held_out], *names),
+        Part(train.images[~held_out], train.labels[~held_out], *names),
+        Part(train.images[held_out], train.labels[held_out], *names),
         remarks=(remark,),
         named_emnist=named_emnist,
         **class_names,

@@ -5,7 +5,6 @@ train/CLASS/1.png    test/CLASS/8.png    and, if there is one, val/CLASS/9.png
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +22,6 @@ from tqdm import tqdm
 # The names that the folders of the three parts may have, in small or capital letters.
 TRAIN, TEST = ("train", "training"), ("test", "testing")
 VALIDATION = ("val", "valid", "validation")
-SHUFFLE_SEED = 0  # a folder tree is sorted by class; its order becomes a random one
 COLOURED = (
     0.1  # least difference of red, green and blue, from 0 to 1: compression makes smaller ones
 )
@@ -33,21 +31,20 @@ class _LeftOut:
     """What is in a folder tree but is not read, to be said in one sentence."""
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._examples: dict[str, Path] = {}
+        self._found: dict[tuple[str, str], list[Path]] = {}
 
-    def add(self, kind: str, path: Path) -> None:
-        self._counts[kind] += 1
-        self._examples.setdefault(kind, path)
+    def add(self, path: Path, why: str) -> None:
+        kind = "folder" if path.is_dir() else "file"
+        self._found.setdefault((kind, why), []).append(path)
 
     def sentence(self, folder: Path) -> str | None:
-        if not self._counts:
+        if not self._found:
             return None
-        parts = (
-            f"{count:,} {kind} ({_printable(self._examples[kind].relative_to(folder))}"
-            f"{', …' if count > 1 else ''})"
-            for kind, count in self._counts.items()
-        )
+        parts = []
+        for (kind, why), paths in self._found.items():
+            several = len(paths) > 1
+            example = _printable(paths[0].relative_to(folder)) + ", …" * several
+            parts.append(f"{len(paths):,} {kind}{'s' * several} {why} ({example})")
         return f"left out of {_printable(folder)}: {'; '.join(parts)}"
 
 
@@ -61,9 +58,9 @@ def is_folder_tree(folder: Path) -> bool:
 def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None = None) -> Contents:
     """Read `train/<class name>/*` and `test/<class name>/*`: grey pictures of one size.
 
-    The classes are numbered in the order of their names (2 before 10). The training pictures are
-    put into a random order that is always the same. `val/` is the validation split, if there is
-    one. What is in the folders but is no picture is left out, and a remark says so.
+    The classes are numbered in the order of their names (2 before 10). `val/` is the
+    validation split, if there is one. What is in the folders but is no picture is left out, and a
+    remark says so.
 
     Args:
         folder: the folder with `train` and `test` in it.
@@ -93,8 +90,7 @@ def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None 
     prepared = prepared_shape is not None
     remarks: list[str] = []
     images, labels = _read_classes(train, names, shape, prepared, left_out, remarks)
-    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(images))
-    parts = [(images[order], labels[order], train)]
+    parts = [(images, labels, train)]
     parts += [(*_read_classes(test, names, shape, prepared, left_out, remarks), test)]
     if validation:
         own = _class_names(validation, left_out)
@@ -108,14 +104,11 @@ def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None 
     sentence = left_out.sentence(folder)
     remarks += [sentence] if sentence else []
     return Contents(
-        *(
-            Part(x, y, f"the pictures in {where}", f"the folders in {where}")
-            for x, y, where in parts
-        ),
-        *([] if validation else [None]),
+        *(Part(x, y, str(where), str(where)) for x, y, where in parts),
         class_names=names,
         names_from=str(train),
         remarks=tuple(remarks),
+        in_order=True,
     )
 
 
@@ -132,7 +125,7 @@ def _parts_of(folder: Path, left_out: _LeftOut) -> tuple[Path, Path, Path | None
                 )
             found[part] = path
         elif not path.name.startswith("."):
-            left_out.add("folders beside train" if path.is_dir() else "files beside train", path)
+            left_out.add(path, f"beside {TRAIN[0]}")
     train = found.get(TRAIN, folder / TRAIN[0])
     return train, found.get(TEST, folder / TEST[0]), found.get(VALIDATION)
 
@@ -158,7 +151,7 @@ def _class_names(folder: Path, left_out: _LeftOut) -> tuple[str, ...]:
         if path.is_dir():
             names.append(path.name)
         else:
-            left_out.add("files outside the folders of the classes", path)
+            left_out.add(path, "outside the folders of the classes")
     if not names:
         raise DataError(f"{folder} has no folders in it; make one with pictures for each class.")
     for name in names:
@@ -175,12 +168,11 @@ def _note_left_out(folder: Path, left_out: _LeftOut) -> None:
         suffix = path.suffix.lower()
         if path.name.startswith("."):
             if suffix in SUFFIXES:
-                left_out.add("files whose names begin with a dot", path)
+                left_out.add(path, "with a dot before the name")
         elif path.is_dir():
-            left_out.add("folders inside classes", path)
+            left_out.add(path, "inside the folder of a class")
         elif suffix not in SUFFIXES:
-            kind = f"{_printable(suffix)} files" if suffix else "files without a suffix"
-            left_out.add(f"{kind}, which are not read", path)
+            left_out.add(path, f"of a kind that is not read, {_printable(suffix) or 'no suffix'}")
 
 
 def _read_classes(

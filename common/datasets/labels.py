@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from common.datasets.idx import DataError, times
 
 import numpy as np
+
+WHOLE = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?")
 
 
 def number_labels(
@@ -119,7 +122,11 @@ def _plain(labels: np.ndarray, source: str) -> np.ndarray:
     if labels.ndim == 1 and kind == "S":
         labels, kind = np.char.decode(labels, "utf-8", "replace"), "U"
     if labels.ndim == 1 and kind == "U":
-        return np.char.strip(labels)
+        labels = np.char.strip(labels)
+        if (labels == "").any():
+            index = int((labels == "").argmax())
+            raise DataError(f"{source} has no label at index {index}; write it there.")
+        return labels
     if labels.ndim != 1 or kind not in "buif":
         raise DataError(
             f"{source} holds {times(labels.shape)} values of type {labels.dtype}, not labels; put "
@@ -144,9 +151,10 @@ def _is_one_hot(labels: np.ndarray) -> bool:
 
 
 def _as_numbers_if_all_are(labels: np.ndarray) -> np.ndarray:
-    if labels.dtype.kind == "U" and all(map(_is_number, np.unique(labels).tolist())):
-        return labels.astype(np.int64)
-    return labels
+    """Turn strings into whole numbers, if each is one: "7", also "7.0" and "-1"."""
+    if labels.dtype.kind != "U" or not all(map(WHOLE.fullmatch, np.unique(labels).tolist())):
+        return labels
+    return labels.astype(np.float64).astype(np.int64)
 
 
 def _number_names(

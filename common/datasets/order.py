@@ -14,6 +14,11 @@ def size_of_validation(num_images: int) -> int:
     return min(MAX_VALIDATION_IMAGES, max(1, num_images // 12))
 
 
+def random_order(num_images: int) -> np.ndarray:
+    """Return the numbers from 0 to `num_images` - 1 in a random order that is always the same."""
+    return np.random.default_rng(SHUFFLE_SEED).permutation(num_images)
+
+
 def order_for_validation(
     labels: np.ndarray, num_validation: int, num_classes: int, remarks: list[str]
 ) -> np.ndarray | None:
@@ -35,7 +40,7 @@ def order_for_validation(
     expected = np.bincount(labels, minlength=num_classes) * (num_validation / len(labels))
     freedom = num_classes - 1
     chi_square = float((np.square(front - expected) / expected).sum())
-    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(labels))
+    order = random_order(len(labels))
     shuffled = np.bincount(labels[order[:num_validation]], minlength=num_classes)
     missing = num_classes - np.count_nonzero(front)
     if missing and np.count_nonzero(shuffled) > np.count_nonzero(front):

@@ -102,8 +102,16 @@ def _read_contents(source: Path) -> Contents:
                 "numpy.savez('data.npz', x_train=…, y_train=…, x_test=…, y_test=…), and use "
                 "--data-dir data.npz."
             )
+        if is_folder and (csv_sets.is_csv(path) or path.suffix.lower() == ".npz"):
+            raise DataError(
+                f"the data folder {source} has no IDX files, but {path.name}; if that holds the "
+                f"data, name it: --data-dir {path}."
+            )
     if is_file:
-        raise DataError(f"{source} is a file of a kind that is not read; --data-dir takes {TAKEN}.")
+        raise DataError(
+            f"{source} is a file of a kind that is not read; --data-dir takes {TAKEN}. Unpack "
+            "archives, and convert other files with numpy.savez."
+        )
     names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     return read_set("", dict(zip(ROLES, (_locate(source, name) for name in names), strict=True)))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from common.datasets.csv_files import read_table
 from common.datasets.idx import DataError, times
-from common.datasets.pixels import grey_images, to_bytes
+from common.datasets.pixels import to_bytes
 from common.run.files import atomic_path
 
 import numpy as np
@@ -40,8 +40,7 @@ def answer_table(path: Path, model: Model, target: Path) -> list[str]:
         UserError: `target` cannot be written.
     """
     table = read_table(path)
-    name, remarks = f"the table {path}", []
-    images = grey_images(table.pixels, name, [])
+    images, name, remarks = table.images, str(path), []
     if images.shape[1:] != tuple(model.image_shape):
         raise DataError(
             f"{path} has images of {times(images.shape[1:])} pixels and {model.name} reads "

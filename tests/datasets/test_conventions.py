@@ -196,7 +196,7 @@ def test_labels_from_one_are_numbered_from_zero_and_keep_their_names(load, digit
         ({"y_train": np.arange(600) % 9}, "y_test in .* label 9 at .* y_train in .* are 0 to 8"),
         (
             {"y_train": np.arange(600) % 5 * 2},
-            "y_test in .* label 7 at index 0.* missing from y_tr",
+            "y_train in .* without a gap. Label 7, which y_test in .* at index 0",
         ),
         ({"y_test": np.full(200, "ten")}, "y_test in .*'ten' at index 0, which is no class"),
         ({"y_train": np.full(600, 1.5)}, "y_train in .*1.5 at index 0 is no whole number"),

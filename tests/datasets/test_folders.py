@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import shutil
 import zipfile
 from contextlib import suppress
 
@@ -187,6 +188,75 @@ def test_damaged_and_lying_npz_files_get_a_sentence_and_no_memory(tmp_path):
         archive.getinfo("x_train.npy").file_size = 2**40
     with memory_below(2**20), pytest.raises(DataError, match=r"announces|cannot be read"):
         load_data(bad)
+
+
+def test_what_is_left_out_is_said_and_what_can_be_read_is_read(tmp_path):
+    write_tree(tmp_path)
+    class_ = tmp_path / "train/circle"
+    (class_ / "000.png").rename(class_ / "000.JFIF")  # the content tells the format
+    for name in ("a.HEIC", "b.heic", "._001.png", "notes", ".DS_Store"):
+        (class_ / name).write_bytes(b"not a picture")
+    (class_ / "more").mkdir()
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "train/list.csv").touch()
+    sets = load_data(tmp_path)
+    assert len(sets.train) + len(sets.validation) == 48
+    (remark,) = sets.conventions.remarks
+    assert remark.removeprefix(f"left out of {tmp_path}: ").split("; ") == [
+        "1 folder beside train (extra)",
+        "1 file outside the folders of the classes (train/list.csv)",
+        "1 file with a dot before the name (train/circle/._001.png)",
+        "2 files of a kind that is not read, .heic (train/circle/a.HEIC, …)",
+        "1 folder inside the folder of a class (train/circle/more)",
+        "1 file of a kind that is not read, no suffix (train/circle/notes)",
+    ]
+    assert remark in sets.describe()
+
+
+@pytest.mark.parametrize("name", ["val", "Validation", "valid"])
+def test_a_validation_folder_is_the_validation_split(tmp_path, name):
+    write_tree(tmp_path, num_train=6, num_test=3)
+    (tmp_path / "train").rename(tmp_path / "training")
+    shutil.copytree(tmp_path / "test", tmp_path / name)
+    sets = load_data(tmp_path)
+    assert (len(sets.train), len(sets.validation), len(sets.test)) == (12, 6, 6)
+    assert np.array_equal(sets.validation.images, sets.test.images)
+    assert np.array_equal(sets.validation.labels, sets.test.labels)
+    assert sorted(sets.train.labels[:6].tolist()) != sets.train.labels[:6].tolist()  # shuffled
+    (tmp_path / name / "cross").rename(tmp_path / name / "square")
+    with pytest.raises(DataError, match=f"{name} has a class 'square' but .*training has not"):
+        load_data(tmp_path)
+
+
+def test_pictures_of_other_kinds_become_the_same_grey_images(tmp_path):
+    """Colour, one bit, 16 bits and dark on light: read as what they show."""
+    grey = load_data(write_tree(tmp_path / "grey")).test.images
+
+    def converted(name, convert, suffix="png"):
+        folder = write_tree(tmp_path / name)
+        for path in folder.rglob("*.png"):
+            with Image.open(path) as image:
+                changed = convert(image)
+            path.unlink()
+            changed.save(path.with_suffix(f".{suffix}"))
+        return load_data(folder)
+
+    sets = converted("colour", lambda i: Image.merge("RGB", (i, i, i.point(lambda v: v // 2))))
+    assert sets.conventions.remarks == (
+        "48 of 48 pictures in train are in colour and were made grey",
+        "10 of 10 pictures in test are in colour and were made grey",
+    )
+    assert abs(int(sets.test.images.max()) - (0.886 * 255 + 0.114 * 127)) <= 1
+    for name, convert, suffix in (
+        ("one bit", lambda i: i.convert("1"), "png"),
+        ("16 bits", lambda i: Image.fromarray(np.asarray(i).astype(np.uint16) * 257), "png"),
+        ("floats", lambda i: Image.fromarray(np.asarray(i, np.float32) / 255), "tiff"),
+        ("0 and 1", lambda i: i.point(lambda v: v // 255), "png"),
+    ):
+        assert np.array_equal(converted(name, convert, suffix).test.images, grey), name
+    assert converted("ink", lambda i: i.point(lambda v: 255 - v)).conventions.polarity == (
+        "dark on light"
+    )
 
 
 def test_photos_are_prepared_once_and_then_trained_on(tmp_path, capsys):
