@@ -39,8 +39,8 @@ SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
 COMMAND = "python -m common.compare"
 # Flags that the comparison itself passes to the scripts, or that make no sense in a comparison.
 RESERVED = {
-    *("--seed", "--data-dir", "--output-dir", "--resume", "--no-resume"),
-    *("--show", "--no-show", "--help", "-h"),
+    *("--seed", "--data-dir", "--transpose", "--no-transpose", "--output-dir"),
+    *("--resume", "--no-resume", "--show", "--no-show", "--help", "-h"),
 }
 
 
@@ -79,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options, models = _parse(argv)
     root = require_writable_folder(options.output_dir)
     names = [model.name for model in models]
+    data = load_data(options.data_dir, transpose=options.transpose)
+    for remark in data.conventions.remarks:
+        print(remark)
     runs = None
     with suppress(KeyboardInterrupt):  # between two steps it is an InterruptedRunError already
         runs = _train_all(models, range(options.seeds), root, options)
@@ -98,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     write_json(root / "results.json", results)
     with atomic_path(root / "results.md") as temporary:
         temporary.write_text(table, encoding="utf-8")
-    figures = draw_figures(root, names, runs, load_data(options.data_dir))
+    figures = draw_figures(root, names, runs, data)
     files = ("results.json", "results.md", *figures)
     print("Files written:", *(root / file for file in files), sep="\n  ")
     return results
@@ -137,7 +140,13 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         type=Path,
         default=DEFAULT_DATA_DIR,
         metavar="DIR",
-        help="folder with the data for all runs (default: the MNIST files of this repository)",
+        help="the data for all runs (default: the MNIST files of this repository)",
+    )
+    parser.add_argument(
+        "--transpose",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="exchange rows and columns of all images, as EMNIST's files need",
     )
     parser.add_argument(
         "--output-dir",
@@ -201,6 +210,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     script = importlib.import_module(model.script)
     argv = [*model.flags, "--seed", str(seed), "--output-dir", str(folder)]
     argv += ["--data-dir", str(options.data_dir)]
+    argv += ["--transpose"] * options.transpose
     folder.mkdir(parents=True, exist_ok=True)
     metrics_file = folder / "metrics.json"
     kept = json.loads(metrics_file.read_text(encoding="utf-8")) if metrics_file.exists() else None

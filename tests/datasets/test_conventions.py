@@ -1,58 +1,14 @@
-"""What arrays of a data set may mean: the scale of the pixels, labels, order, orientation.
+"""What arrays of a data set may mean: the scale of the pixels, shapes, labels.
 
 Each test writes an .npz file; check_arrays is the same for all other files.
 """
 
 import re
 
-from common.data import DataError, load_data
-from common.datasets.orientation import polarity_of
-
 import numpy as np
 import pytest
-from idx_files import sentence_of
-from sklearn.datasets import load_digits
 
 NAMES = np.array(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"])
-
-
-@pytest.fixture(scope="module")
-def digits():
-    """The arrays of an .npz file: 600 and 200 images of MNIST."""
-    train, test = load_data(train_size=600).train, load_data().test.first(200)
-    return {
-        "x_train": train.images.reshape(-1, 28, 28),
-        "y_train": train.labels.astype(np.int64),
-        "x_test": test.images.reshape(-1, 28, 28),
-        "y_test": test.labels.astype(np.int64),
-    }
-
-
-@pytest.fixture
-def load(digits, tmp_path):
-    """Load these arrays, changed by functions for all x or y, or by name."""
-
-    def load(x=None, y=None, transpose=False, train_size=None, **changes):
-        arrays = {}
-        for name, array in digits.items():
-            change = {"x": x, "y": y}[name[0]]
-            arrays[name] = change(array) if change else array
-        np.savez(tmp_path / "data.npz", **arrays | changes)
-        return load_data(tmp_path / "data.npz", train_size, transpose)
-
-    return load
-
-
-@pytest.fixture
-def refused(load):
-    """Load arrays that are refused; return the sentence."""
-
-    def refused(*args, **kwargs):
-        with pytest.raises(DataError) as error:
-            load(*args, **kwargs)
-        return sentence_of(error)
-
-    return refused
 
 
 def remarks_of(sets):
@@ -205,81 +161,3 @@ def test_labels_from_one_are_numbered_from_zero_and_keep_their_names(load, digit
 )
 def test_labels_that_cannot_be_right_are_refused_with_the_true_reason(refused, changes, sentence):
     assert re.search(sentence, refused(**changes))
-
-
-# Order.
-
-
-def test_labels_in_order_are_shuffled_always_alike_and_said(load, digits):
-    order = np.argsort(digits["y_train"], kind="stable")
-    changes = {"x_train": digits["x_train"][order], "y_train": digits["y_train"][order]}
-    sets = load(**changes)
-    assert set(sets.validation.labels.tolist()) == set(range(10))
-    assert "no example of 9 of the 10 classes" in remarks_of(sets)
-    assert load(**changes).fingerprint() == sets.fingerprint()
-    # Images and labels went together.
-    places = {
-        image.tobytes(): label
-        for image, label in zip(digits["x_train"], digits["y_train"], strict=True)
-    }
-    for image, label in zip(sets.train.images[:50], sets.train.labels[:50], strict=True):
-        assert places[image.tobytes()] == label
-    assert len(set(load(train_size=100, **changes).train.labels.tolist())) == 10
-
-
-def test_a_front_that_is_unlike_the_rest_is_shuffled_too(load, digits):
-    y = digits["y_train"]
-    one_of_each = np.array([np.flatnonzero(y == k)[0] for k in range(10)])
-    rest = np.setdiff1d(np.argsort(y, kind="stable"), one_of_each)
-    order = np.concatenate([one_of_each, rest[np.argsort(y[rest], kind="stable")]])
-    sets = load(x_train=digits["x_train"][order], y_train=y[order])
-    assert "in other fractions" in remarks_of(sets)
-    assert np.bincount(sets.validation.labels).max() < 15
-
-
-def test_a_validation_split_of_its_own_is_used(load, digits):
-    sets = load(x_val=digits["x_test"][:30], y_val=digits["y_test"][:30])
-    assert (len(sets.train), len(sets.validation)) == (600, 30)
-    assert np.array_equal(sets.validation.labels, digits["y_test"][:30])
-
-
-# Orientation and polarity.
-
-
-def test_transposed_digits_are_noticed_and_mended_by_transpose(load, digits):
-    def transposed(x):
-        return x.transpose(0, 2, 1)
-
-    assert "look transposed beside MNIST's; run again with --transpose" in remarks_of(
-        load(transposed)
-    )
-    sets = load(transposed, transpose=True)
-    assert sets.conventions == ("light on dark", True, 255, ())
-    assert np.array_equal(sets.test.images.reshape(200, 28, 28), digits["x_test"])
-    assert "run again without --transpose" in remarks_of(load(transpose=True))
-    assert "look transposed" in remarks_of(load(lambda x: 255 - transposed(x)))  # dark on light
-    assert "look transposed" in remarks_of(load(lambda x: transposed(x[:, ::2, ::2])))  # 14 × 14
-    assert "turned or mirrored" in remarks_of(load(lambda x: np.rot90(x, 1, (1, 2))))
-    assert "turned or mirrored" in remarks_of(load(lambda x: x[:, :, ::-1]))
-
-
-def test_what_is_upright_or_no_digit_gets_no_hint(load, digits):
-    other = load_digits()
-    small = {"x_train": other.images[:1400], "y_train": other.target[:1400]}
-    small |= {"x_test": other.images[1400:], "y_test": other.target[1400:]}
-    assert remarks_of(load(**small)) == "pixels from 0 to 16 were scaled to 0 to 255"
-    for seed in range(5):  # the same digits with the labels of others
-        numbers = np.random.default_rng(seed).permutation(10)
-        assert "WARNING" not in remarks_of(load(y=lambda y, numbers=numbers: numbers[y]))
-    noise = np.random.default_rng(0).integers(0, 256, (600, 28, 28))
-    assert "WARNING" not in remarks_of(load(x_train=noise))
-    for few in (50, 100):  # of MNIST itself
-        front = {"x_train": digits["x_train"][:few], "y_train": digits["y_train"][:few]}
-        assert "WARNING" not in remarks_of(load(**front))
-
-
-def test_the_polarity_is_that_of_nearly_all_images(load, digits):
-    x = digits["x_train"]
-    assert load(lambda x: 255 - x).conventions.polarity == "dark on light"
-    assert polarity_of(np.concatenate([x[:300], 255 - x[:300]])) is None
-    assert "invert one of them" in remarks_of(load(x_test=255 - digits["x_test"]))
