@@ -130,7 +130,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
 def main(argv: list[str] | None = None) -> dict:
     """Train, test and report; return what metrics.json holds."""
     settings = read_settings(argv)
-    data = load_data(settings.data_dir, settings.train_size)
+    data = load_data(settings.data_dir, settings.train_size, settings.transpose)
     net = build_graph(settings, data)
 
     with new_session(net, settings) as session:  # a tf.Session, its variables initialised

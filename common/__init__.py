@@ -15,7 +15,7 @@ nothing but TensorFlow's public functions:
 
 The packages can be skipped on a first reading:
 
-    datasets/        files → arrays: IDX, downloads, folders of pictures, .npz
+    datasets/        files → arrays: IDX, downloads, folders of pictures, .npz, CSV
     pictures/        one picture file → an image as MNIST has it
     run/             what a run leaves behind: report, checkpoints, summaries, files on disk
     plots/           arrays → pictures

@@ -57,12 +57,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     options, models = _parse(argv)
     root = require_writable_folder(options.output_dir)
     names = [model.name for model in models]
+    data = load_data(options.data_dir, transpose=options.transpose)
+    for remark in data.conventions.remarks:
+        print(visible(remark))
     runs = None
     with suppress(KeyboardInterrupt):  # between two steps it is an InterruptedRunError already
         runs = train_all(models, range(options.seeds), root, options)
     if runs is None:
         raise InterruptedRunError(options.how_to_continue, signal.SIGINT)
-    data = load_data(options.data_dir)
     labels = [model.label for model in models]
     results = _results(options, names, runs)
     loaded = _load(labels, runs, data, options)
@@ -157,7 +159,13 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         type=Path,
         default=DEFAULT_DATA_DIR,
         metavar="DIR",
-        help="folder with the data for all runs (default: the MNIST files of this repository)",
+        help="the data for all runs (default: the MNIST files of this repository)",
+    )
+    parser.add_argument(
+        "--transpose",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="exchange rows and columns of all images, as EMNIST's files need",
     )
     parser.add_argument(
         "--output-dir",

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from common import UsageError
 from common.datasets.idx import DataError
-from common.datasets.reading import read_arrays
+from common.datasets.reading import MNIST_CONVENTIONS, Conventions, read_arrays
+from common.process.text import visible
 
 import numpy as np
 
 DEFAULT_DATA_DIR = Path(__file__).resolve().parents[1] / "data" / "MNIST"
-MAX_VALIDATION_IMAGES = 5_000  # what TensorFlow's read_data_sets took from MNIST's 60,000
 
 
 class TrainSizeError(DataError, UsageError):
@@ -60,6 +60,7 @@ class DataSets:
     test: Split  # only for the report
     image_shape: tuple[int, int]  # height, width
     class_names: tuple[str, ...]  # "0", "1", … in the order of the labels
+    conventions: Conventions = MNIST_CONVENTIONS  # light on dark or dark on light, and remarks
 
     @property
     def num_classes(self) -> int:
@@ -72,13 +73,14 @@ class DataSets:
         return math.prod(self.image_shape)
 
     def describe(self) -> str:
-        """Return the sizes as a few lines of text."""
+        """Return the sizes, and what there is to say about the files, as a few lines of text."""
         height, width = self.image_shape
         sizes = {"training": self.train, "validation": self.validation, "test": self.test}
         return "\n".join(
             [
                 f"Data: {height} × {width} pixels, {self.num_classes} classes",
                 *(f"  {name:<10}{len(split):>8,} images" for name, split in sizes.items()),
+                *(f"  {visible(remark)}" for remark in self.conventions.remarks),
             ]
         )
 
@@ -93,26 +95,27 @@ class DataSets:
         return "-".join(f"{zlib.crc32(part):08x}" for part in parts)
 
 
-def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = None) -> DataSets:
+def load_data(
+    data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = None, transpose: bool = False
+) -> DataSets:
     """Read a data set and split it as TensorFlow's `read_data_sets` did.
 
     The first 5,000 training images of MNIST are the validation split and the other 55,000 the
-    training split; of a smaller set one image in twelve is for validation (at least one). In the
-    default folder every file must have MNIST's checksum, and a missing one is downloaded.
+    training split; of a smaller set one image in twelve is for validation (at least one), unless
+    the files have a validation split of their own.
 
     Args:
-        data_dir: a folder with four files named like MNIST's (Fashion-MNIST, your own, …), or with
-            pictures in train/CLASS and test/CLASS, or an .npz file. Image size and classes come
-            from the files.
+        data_dir: a data set in one of the forms of docs/your-own-data.md. In the default folder
+            every file must have MNIST's checksum, and a missing one is downloaded.
         train_size: keep only the first so many training images; None keeps all.
+        transpose: exchange rows and columns of all images.
 
     Raises:
         DataError: a file is missing, damaged, or does not fit the others.
         TrainSizeError: `train_size` is not between 1 and the number of training images.
     """
-    arrays = read_arrays(Path(data_dir), DEFAULT_DATA_DIR)
-    num_images = len(arrays.images)
-    num_validation = min(MAX_VALIDATION_IMAGES, max(1, num_images // 12))
+    arrays = read_arrays(Path(data_dir), DEFAULT_DATA_DIR, transpose)
+    num_images, num_validation = len(arrays.images), arrays.num_validation
     num_train = num_images - num_validation  # 1 or more, as two classes need two images
     if train_size is None:
         train_size = num_train
@@ -129,6 +132,7 @@ def load_data(data_dir: Path | str = DEFAULT_DATA_DIR, train_size: int | None = 
         test=Split(arrays.test_images.reshape(len(arrays.test_images), -1), arrays.test_labels),
         image_shape=arrays.images.shape[1:],
         class_names=arrays.class_names,
+        conventions=arrays.conventions,
     )
 
 

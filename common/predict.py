@@ -7,6 +7,10 @@ three most probable classes of each model. A model is the output directory of a 
 python mnist_cnn.py), or a SavedModel with the same signature: `images`, uint8
 [n, height · width] → `probabilities`, float32 [n, classes]. For each picture that cannot be read a
 sentence says why, and the exit status is then 1.
+
+    python -m common.predict --csv test.csv --model runs/mnist_cnn
+
+reads the rows of a CSV file, as Kaggle has them, and writes the answers as ImageId,Label.
 """
 
 from __future__ import annotations
@@ -49,12 +53,14 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     from common.run.model import load_models
 
     models = load_models(options.model)
+    if options.csv:
+        return _answer_table(options, models[0])
     folder = require_writable_folder(options.output_dir) if options.explain else None
     prepared, problems = _prepare_all(_files(options.picture), models[0].image_shape, options)
 
     good = [one for one in prepared.values() if one is not None]
     images = np.concatenate([one.images for one in good]) if good else None
-    answers = [model.probabilities(images) if good else None for model in models]
+    answers = [model.probabilities(model.as_trained(images)) if good else None for model in models]
     rows, start = [], 0
     for path, one in prepared.items():
         row: dict[str, Any] = {"file": str(path)}
@@ -96,7 +102,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "picture",
         type=Path,
-        nargs="+",
+        nargs="*",
         help="photo, scan or drawing of one digit (PNG, JPEG, GIF, WebP, BMP, PNM, TIFF), or a "
         "folder of them",
     )
@@ -120,6 +126,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "28 × 28; otherwise they pass unchanged",
     )
     parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="in place of pictures: classify the rows of a CSV file, such as Kaggle's test.csv, "
+        "and write OUTPUT_DIR/submission.csv",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the answers as JSON, for programs"
     )
     parser.add_argument(
@@ -132,13 +145,36 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         type=Path,
         default=Path("runs/predict"),
         metavar="DIR",
-        help="folder for the drawings of --explain (default: runs/predict)",
+        help="folder for the drawings of --explain and the answers of --csv "
+        "(default: runs/predict)",
     )
     options = parser.parse_args(argv)
+    if not options.picture and not options.csv:
+        parser.error("the following arguments are required: picture (or --csv FILE)")
     if not options.model:
         options.model = [path for path in USUAL_MODELS if (path / "saved_model").is_dir()]
         options.model = options.model or USUAL_MODELS[-1:]  # whose absence is then explained
+    if options.csv:
+        for name in ("picture", "segment", "prepare_always", "json", "explain"):
+            if getattr(options, name):
+                parser.error(f"argument --csv: not allowed with argument {name.replace('_', '-')}")
+        if len(options.model) > 1:
+            parser.error(
+                "argument --csv: one file of answers is written, so name one --model, for example "
+                f"--model {options.model[-1]}"
+            )
     return options
+
+
+def _answer_table(options: argparse.Namespace, model: Model) -> list[dict[str, Any]]:
+    """Classify the rows of a CSV file and write the answers."""
+    from common.datasets.submission import answer_table
+
+    target = require_writable_folder(options.output_dir) / "submission.csv"
+    lines = answer_table(options.csv, model, target)
+    print("\n  ".join(lines))
+    print(f"Files written:\n  {target}")
+    return [{"file": str(options.csv), "submission": str(target)}]
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:
@@ -209,7 +245,7 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
     names = [visible(model.name) for model in models]
     width = max(map(len, names))
     for image, digit in zip(one.images, row["digits"], strict=True):
-        print(draw_as_text(image))
+        print(draw_as_text(models[0].as_trained(image)))
         for model, name in zip(models, names, strict=True):
             best = "   ".join(_best(digit["models"][model.name]))
             print(f"  {name:<{width}}  {best}")
@@ -251,7 +287,7 @@ def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: 
         one.picture.colours,
         one.ink,
         one.boxes,
-        one.images,
+        models[0].as_trained(one.images),
         said,
         title=f"How {one.picture.path.name} becomes what the net sees",
     )

@@ -118,9 +118,12 @@ FLAGS: dict[str, dict[str, Flag]] = {
     "data": {
         "data_dir": Flag(
             Path,
-            "folder with the four IDX files or with pictures in train/CLASS and test/CLASS, or "
-            "an .npz file with x_train, y_train, x_test, y_test",
+            "folder with the four IDX files or with pictures in train/CLASS and test/CLASS, an "
+            ".npz file with x_train, y_train, x_test, y_test, or a CSV file as Kaggle has them",
             DEFAULT_DATA_DIR,
+        ),
+        "transpose": Flag(
+            bool, "exchange rows and columns of all images, as EMNIST's files need", False
         ),
         "from": Flag(
             Path,

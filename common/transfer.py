@@ -142,7 +142,7 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     """
     settings = read_settings(argv)
     source = read_source(settings.transfer_from)
-    data = load_data(settings.data_dir, settings.train_size)
+    data = load_data(settings.data_dir, settings.train_size, settings.transpose)
     _require_same_size(source, data)
     net = build_graph(settings, data)
     frozen_by_name(net.graph, source)  # before the session takes memory for a net that does not fit
@@ -188,7 +188,7 @@ class BottleneckValues(DataSets):
     The test split keeps its images where it is not needed before the report.
     """
 
-    origin: str
+    origin: str = ""
     """Checksums of the images and of the weights."""
 
     def fingerprint(self) -> str:
@@ -231,6 +231,7 @@ def bottleneck_values(data: DataSets, session: tf.Session) -> BottleneckValues:
         test=values_of(data.test) if session.state.settings.evaluate_at else data.test,
         image_shape=data.image_shape,
         class_names=data.class_names,
+        conventions=data.conventions,
         origin=f"{data.fingerprint()}-{checksum:08x}",
     )
     seconds = time.perf_counter() - start

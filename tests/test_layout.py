@@ -17,10 +17,18 @@ PACKAGES = {
     "datasets": {"pictures", "process", "run.files"},
     "pictures": {"datasets.idx"},
     "plots": {"run.files"},
-    "comparison": {"data", "plots", "process", "run.files", "run.metrics", "run.model"},
+    "comparison": {
+        "data",
+        "datasets.orientation",
+        "plots",
+        "process",
+        "run.files",
+        "run.metrics",
+        "run.model",
+    },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
-        *("plots", "process"),
+        *("datasets.orientation", "plots", "process"),
     },
     "parallel": {
         *("augmentation", "layers", "networks", "objective"),

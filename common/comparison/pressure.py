@@ -19,12 +19,14 @@ from common.comparison.robustness import (
 from common.comparison.statistics import Run
 from common.comparison.tables import markdown_rows, percent
 from common.data import DataSets
+from common.datasets.orientation import POLARITIES
 from common.run.files import atomic_path, write_json
 from common.run.model import Model
 
 import numpy as np
 from tqdm import tqdm
 
+DARK_ON_LIGHT = POLARITIES[1]
 SHIFT = 2  # pixels, in the table of every comparison
 FEWEST_IMAGES = 20  # in a bin of the reliability diagram
 
@@ -47,6 +49,13 @@ class Loaded:
         self.classifiers = [[model.probabilities for model in of_one] for of_one in models]
         self.images = data.test.images.reshape(-1, *data.image_shape)
         self.labels = data.test.labels
+        if data.conventions.polarity == DARK_ON_LIGHT:
+            # The distortions take 0 for paper; the nets get what they were trained on.
+            self.images = 255 - self.images
+            self.classifiers = [
+                [lambda images, one=one: one(255 - images) for one in of_one]
+                for of_one in self.classifiers
+            ]
 
 
 def shifted_accuracies(loaded: Loaded) -> list[float]:

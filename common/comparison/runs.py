@@ -30,8 +30,8 @@ from tqdm import tqdm
 SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
 # Flags that the comparison itself passes to the scripts, or that make no sense in a comparison.
 RESERVED = {
-    *("--seed", "--data-dir", "--output-dir", "--resume", "--no-resume"),
-    *("--show", "--no-show", "--help", "-h"),
+    *("--seed", "--data-dir", "--transpose", "--no-transpose", "--output-dir"),
+    *("--resume", "--no-resume", "--show", "--no-show", "--help", "-h"),
 }
 
 
@@ -117,6 +117,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     script = importlib.import_module(model.script)
     argv = [*model.flags, "--seed", str(seed), "--output-dir", str(folder)]
     argv += ["--data-dir", str(options.data_dir)]
+    argv += ["--transpose"] * options.transpose
     folder.mkdir(parents=True, exist_ok=True)
     kept = _kept_metrics(folder)
     with lasting_log(folder / "output.txt") as log, redirect_stdout(log):

@@ -44,11 +44,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     data = read_folder_tree(options.folder, (options.size, options.size))
     write_npz(options.npz, data)
+    validation = f"{len(data.validation.images):,} validation and " if data.validation else ""
     said = (
-        f"{options.npz}: {len(data.images):,} training images and {len(data.test_images):,} test "
-        f"images of {options.size} × {options.size} pixels, classes {', '.join(data.class_names)}"
+        f"{options.npz}: {len(data.train.images):,} training images and {validation}"
+        f"{len(data.test.images):,} test images of {options.size} × {options.size} pixels, classes "
+        f"{', '.join(data.class_names)}"
     )
     print(visible(said))
+    for remark in data.remarks:
+        print(f"  {visible(remark)}")
 
 
 if __name__ == "__main__":

@@ -1,28 +1,66 @@
-"""Folders of pictures → the arrays of a data set."""
+"""Folders of pictures → the contents of a data set.
+
+train/CLASS/1.png    test/CLASS/8.png    and, if there is one, val/CLASS/9.png
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from common import UserError
-from common.datasets.arrays import Arrays
+from common.datasets.arrays import Contents, Part
 from common.datasets.idx import MAX_ARRAY_BYTES, DataError, times
+from common.datasets.labels import in_order
 from common.pictures.preparation import prepare
-from common.pictures.reading import PictureError, list_pictures, read_picture
+from common.pictures.reading import SUFFIXES, PictureError, list_pictures, read_picture
 
 import numpy as np
 from tqdm import tqdm
 
-# A folder tree is sorted by class, and the validation split is taken from the front.
-SHUFFLE_SEED = 0
+# The names that the folders of the three parts may have, in small or capital letters.
+TRAIN, TEST = ("train", "training"), ("test", "testing")
+VALIDATION = ("val", "valid", "validation")
+COLOURED = (
+    0.1  # least difference of red, green and blue, from 0 to 1: compression makes smaller ones
+)
 
 
-def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None = None) -> Arrays:
+class _LeftOut:
+    """What is in a folder tree but is not read, to be said in one sentence."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], list[Path]] = {}
+
+    def add(self, path: Path, why: str) -> None:
+        kind = "folder" if path.is_dir() else "file"
+        self._found.setdefault((kind, why), []).append(path)
+
+    def sentence(self, folder: Path) -> str | None:
+        if not self._found:
+            return None
+        parts = []
+        for (kind, why), paths in self._found.items():
+            several = len(paths) > 1
+            example = _printable(paths[0].relative_to(folder)) + ", …" * several
+            parts.append(f"{len(paths):,} {kind}{'s' * several} {why} ({example})")
+        return f"left out of {_printable(folder)}: {'; '.join(parts)}"
+
+
+def is_folder_tree(folder: Path) -> bool:
+    """Say whether a folder holds a folder of training pictures."""
+    with suppress(OSError):  # what cannot be read is reported elsewhere
+        return any(path.name.lower() in TRAIN and path.is_dir() for path in folder.iterdir())
+    return False
+
+
+def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None = None) -> Contents:
     """Read `train/<class name>/*` and `test/<class name>/*`: grey pictures of one size.
 
-    The classes are numbered in the order of their names (2 before 10). The training pictures are
-    put into a random order that is always the same.
+    The classes are numbered in the order of their names (2 before 10). `val/` is the
+    validation split, if there is one. What is in the folders but is no picture is left out, and a
+    remark says so.
 
     Args:
         folder: the folder with `train` and `test` in it.
@@ -34,30 +72,67 @@ def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None 
             several sizes, or one that cannot be read.
     """
     folder = Path(folder)
-    names = _class_names(folder / "train")
-    test_names = _class_names(folder / "test")
-    for name in sorted(set(names) ^ set(test_names)):
-        there, missing = ("train", "test") if name in names else ("test", "train")
+    left_out = _LeftOut()
+    train, test, validation = _parts_of(folder, left_out)
+    names, test_names = _class_names(train, left_out), _class_names(test, left_out)
+    for name in in_order(set(names) ^ set(test_names)):
+        there, missing = (train, test) if name in names else (test, train)
         raise DataError(
-            f"{folder / there} has a class {name!r} but {folder / missing} has not; put pictures "
-            "of every class into both."
+            f"{there} has a class {name!r} but {missing} has not; put pictures of every class "
+            "into both."
         )
     if len(names) < 2:
         raise DataError(
-            f"{folder / 'train'} has only the class {names[0]!r}; to tell classes apart, two or "
-            "more folders of pictures are needed."
+            f"{train} has only the class {names[0]!r}; to tell classes apart, two or more folders "
+            "of pictures are needed."
         )
     shape: list[tuple[int, int]] = [prepared_shape] if prepared_shape else []
-    images, labels = _read_classes(folder / "train", names, shape, prepared_shape is not None)
-    test = _read_classes(folder / "test", names, shape, prepared_shape is not None)
-    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(images))
-    return Arrays(images[order], labels[order], *test, names)
+    prepared = prepared_shape is not None
+    remarks: list[str] = []
+    images, labels = _read_classes(train, names, shape, prepared, left_out, remarks)
+    parts = [(images, labels, train)]
+    parts += [(*_read_classes(test, names, shape, prepared, left_out, remarks), test)]
+    if validation:
+        own = _class_names(validation, left_out)
+        if unknown := sorted(set(own) - set(names)):
+            raise DataError(
+                f"{validation} has a class {unknown[0]!r} but {train} has not; put pictures of it "
+                "into both."
+            )
+        read = _read_classes(validation, names, shape, prepared, left_out, remarks, own)
+        parts.append((*read, validation))
+    sentence = left_out.sentence(folder)
+    remarks += [sentence] if sentence else []
+    return Contents(
+        *(Part(x, y, str(where), str(where)) for x, y, where in parts),
+        class_names=names,
+        names_from=str(train),
+        remarks=tuple(remarks),
+        in_order=True,
+    )
 
 
-def _class_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the folders in `folder`, numbers in the order of their values."""
+def _parts_of(folder: Path, left_out: _LeftOut) -> tuple[Path, Path, Path | None]:
+    """Return the folders for training, testing and, if there is one, validation."""
+    found: dict[tuple[str, ...], Path] = {}
+    for path in _entries(folder):
+        part = next((p for p in (TRAIN, TEST, VALIDATION) if path.name.lower() in p), None)
+        if part and path.is_dir():
+            if part in found:
+                raise DataError(
+                    f"{found[part]} and {path} both look like the folder for one part of the data; "
+                    "keep one of them there."
+                )
+            found[part] = path
+        elif not path.name.startswith("."):
+            left_out.add(path, f"beside {TRAIN[0]}")
+    train = found.get(TRAIN, folder / TRAIN[0])
+    return train, found.get(TEST, folder / TEST[0]), found.get(VALIDATION)
+
+
+def _entries(folder: Path) -> list[Path]:
     try:
-        names = [path.name for path in folder.iterdir() if path.is_dir()]
+        return sorted(folder.iterdir())
     except OSError as error:
         reason = error.strerror or error
         raise DataError(
@@ -65,7 +140,18 @@ def _class_names(folder: Path) -> tuple[str, ...]:
             f"{folder.parent}/train/CLASS/*.png and {folder.parent}/test/CLASS/*.png: move about "
             "one picture in seven from each class of train to test."
         ) from None
-    names = [name for name in names if not name.startswith(".")]
+
+
+def _class_names(folder: Path, left_out: _LeftOut) -> tuple[str, ...]:
+    """Return the names of the folders in `folder`, numbers in the order of their values."""
+    names = []
+    for path in _entries(folder):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            names.append(path.name)
+        else:
+            left_out.add(path, "outside the folders of the classes")
     if not names:
         raise DataError(f"{folder} has no folders in it; make one with pictures for each class.")
     for name in names:
@@ -73,29 +159,59 @@ def _class_names(folder: Path) -> tuple[str, ...]:
             raise DataError(
                 f"{folder} has a folder whose name cannot be printed: {name!r}; rename it."
             )
-    return tuple(sorted(names, key=lambda n: (0, int(n), n) if n.isdecimal() else (1, 0, n)))
+    return tuple(in_order(names))
+
+
+def _note_left_out(folder: Path, left_out: _LeftOut) -> None:
+    """Note what `list_pictures` does not return of a folder of one class."""
+    for path in _entries(folder):
+        suffix = path.suffix.lower()
+        if path.name.startswith("."):
+            if suffix in SUFFIXES:
+                left_out.add(path, "with a dot before the name")
+        elif path.is_dir():
+            left_out.add(path, "inside the folder of a class")
+        elif suffix not in SUFFIXES:
+            left_out.add(path, f"of a kind that is not read, {_printable(suffix) or 'no suffix'}")
 
 
 def _read_classes(
-    folder: Path, names: Sequence[str], shape: list[tuple[int, int]], prepared: bool
+    folder: Path,
+    names: Sequence[str],
+    shape: list[tuple[int, int]],
+    prepared: bool,
+    left_out: _LeftOut,
+    remarks: list[str],
+    present: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read the pictures of all classes; `shape` gets the size of the first and binds the others."""
+    present = names if present is None else present
     try:
-        files = [(path, k) for k, name in enumerate(names) for path in list_pictures(folder / name)]
+        files = [
+            (path, k)
+            for k, name in enumerate(names)
+            if name in present
+            for path in list_pictures(folder / name)
+        ]
     except PictureError as problem:
         raise DataError(f"{problem}") from None
+    for name in present:
+        _note_left_out(folder / name, left_out)
     labels = np.array([label for _, label in files], np.int32)
     images: np.ndarray | None = None
+    coloured = 0
     for k, (path, _) in enumerate(tqdm(files, desc=f"Pictures of {folder.name}", disable=None)):
         try:
             if prepared:
                 image = prepare(path, shape[0], unchanged=False).images[0]
             else:
                 picture = read_picture(path, working_side=2**16)
+                coloured += bool(np.ptp(picture.colours, axis=2).max() > COLOURED)
                 image = picture.grey()
         except UserError as problem:
             raise DataError(f"{problem}") from None
-        shape = shape or [image.shape]
+        if not shape:
+            shape.append(image.shape)
         if image.shape != shape[0]:
             raise DataError(
                 f"{path} has {times(image.shape)} pixels and the pictures before it "
@@ -110,4 +226,13 @@ def _read_classes(
                 )
             images = np.empty((len(files), *image.shape), np.uint8)
         images[k] = image
+    if coloured:
+        remarks.append(
+            f"{coloured:,} of {len(files):,} pictures in {folder.name} are in colour and were made "
+            "grey"
+        )
     return images, labels
+
+
+def _printable(text: object) -> str:
+    return "".join(char if char.isprintable() else "�" for char in str(text))

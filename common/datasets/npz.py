@@ -7,24 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from common.datasets.arrays import Arrays
+from common.datasets.arrays import Contents, Part
 from common.datasets.idx import MAX_ARRAY_BYTES, DataError, read_at_most, times
 from common.run.files import atomic_path
 
 import numpy as np
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+# Images and labels of each part; of the last three at most one is used.
+PAIRS = [(f"x_{part}", f"y_{part}") for part in ("train", "test", "val", "valid", "validation")]
 
 
-def read_npz(path: Path | str) -> Arrays:
-    """Read `x_train`, `y_train`, `x_test`, `y_test` and, if it is there, `class_names`.
+def read_npz(path: Path | str) -> Contents:
+    """Read `x_train`, `y_train`, `x_test`, `y_test` and, where they are, two more things.
+
+    `x_val` and `y_val` are the validation split (also with `valid` or `validation` for `val`), and
+    `class_names` names the classes.
 
     Nothing is ever unpickled: a pickle can run any program. What an array's header announces is
     compared with the size of the file before memory is taken for it.
 
     Args:
-        path: a file as `numpy.savez` writes it. The images are uint8 [n, height, width], perhaps
-            with one channel more at the end, the labels integers [n], the names strings [classes].
+        path: a file as `numpy.savez` writes it.
 
     Raises:
         DataError: it is no such file.
@@ -39,7 +43,14 @@ def read_npz(path: Path | str) -> Arrays:
                     f"{path} has no {' and no '.join(missing)}; a data set needs the arrays "
                     f"{', '.join(ARRAYS)}."
                 )
-            arrays = {name: _member(path, archive, name) for name in ARRAYS}
+            pairs = [pair for pair in PAIRS if found.issuperset(pair)][:3]
+            train, test, *validation = (
+                Part(
+                    *(_member(path, archive, name) for name in pair),
+                    *(f"{name} in {path}" for name in pair),
+                )
+                for pair in pairs
+            )
             names = _member(path, archive, "class_names") if "class_names" in found else None
     except DataError:
         raise
@@ -50,29 +61,22 @@ def read_npz(path: Path | str) -> Arrays:
         raise DataError(
             f"{path} cannot be read as an .npz file ({reason}); write it again with numpy.savez."
         ) from None
-    for name in ARRAYS[::2]:
-        x = arrays[name]
-        if x.ndim == 4 and x.shape[3] == 1:
-            x = arrays[name] = x[..., 0]
-        if x.ndim != 3 or x.dtype != np.uint8 or 0 in x.shape:
-            raise DataError(
-                f"{name} in {path} holds {times(x.shape)} values of type {x.dtype}; it should be "
-                "grey images, uint8 from 0 to 255, in three dimensions: number, height, width."
-            )
-    for name in ARRAYS[1::2]:
-        y = arrays[name]
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = arrays[name] = y[:, 0]
-        if y.ndim != 1 or y.dtype.kind not in "iu" or len(y) != len(arrays["x" + name[1:]]):
-            raise DataError(
-                f"{name} in {path} holds {times(y.shape)} values of type {y.dtype}; it should be "
-                f"one whole number for each of the {len(arrays['x' + name[1:]]):,} images."
-            )
     if names is not None:
-        if names.ndim != 1 or names.dtype.kind != "U" or not all(map(str.isprintable, names)):
+        if names.ndim != 1 or names.dtype.kind not in "SU":
             raise DataError(f"class_names in {path} are no printable words; write them as strings.")
+        if names.dtype.kind == "S":
+            names = np.char.decode(names, "utf-8", "replace")
         names = tuple(map(str, names))
-    return Arrays(*(arrays[name] for name in ARRAYS), names)
+    used = {"class_names", *(name for pair in pairs for name in pair)}
+    remarks = ()
+    if found - used:
+        unused = ", ".join(map(repr, sorted(found - used)[:5]))
+        remarks = (
+            f"left out of {path.name}: {unused}, since only {', '.join(sorted(used))} count",
+        )
+    return Contents(
+        train, test, next(iter(validation), None), names, f"class_names in {path}", remarks
+    )
 
 
 def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -93,7 +97,7 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         if dtype.hasobject:
             raise DataError(
                 f"{name} in {path} holds Python objects, which are never unpickled; save it as "
-                "an array of numbers."
+                "an array of numbers or strings."
             )
         size = int(np.prod(shape, dtype=object)) * dtype.itemsize
         if size != info.file_size - file.tell():
@@ -105,13 +109,19 @@ def _member(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def write_npz(path: Path | str, data: Arrays) -> None:
+def write_npz(path: Path | str, data: Contents) -> None:
     """Write a data set as `read_npz` reads it.
 
     Raises:
         UserError: the file cannot be written.
     """
-    arrays = dict(zip(ARRAYS, data[:4], strict=True))
+    parts = (data.train, data.test, data.validation)
+    arrays = {
+        name: array
+        for pair, part in zip(PAIRS, parts, strict=False)
+        if part is not None
+        for name, array in zip(pair, part[:2], strict=True)
+    }
     if data.class_names is not None:
         arrays["class_names"] = np.array(data.class_names)
     with atomic_path(path) as temporary, temporary.open("wb") as file:

@@ -1,17 +1,21 @@
 """A folder or file that the user names → the arrays of a data set.
 
-a folder with four IDX files, named like those of MNIST
-a folder with pictures in train/CLASS and test/CLASS   (folders.py)
-an .npz file                                           (npz.py)
+a folder with four IDX files, named like those of MNIST   (idx_folders.py)
+a folder with pictures in train/CLASS and test/CLASS      (folders.py)
+an .npz file                                              (npz.py)
+a CSV file, or a folder with one                          (csv_sets.py)
 """
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from common.datasets.arrays import Arrays, check_arrays
+from common.datasets.arrays import MNIST_CONVENTIONS, Arrays, Contents, Conventions, check_arrays
 from common.datasets.download import (
     CHECKSUMS,
     TEST_IMAGES,
@@ -20,58 +24,126 @@ from common.datasets.download import (
     TRAIN_LABELS,
     fetch,
 )
-from common.datasets.idx import DataError, read_idx, times
+from common.datasets.idx import DataError, read_idx
+from common.datasets.idx_folders import ROLES, choose_set, read_set
+from common.datasets.order import size_of_validation
 
 import numpy as np
 
+__all__ = ["MNIST_CONVENTIONS", "Conventions", "read_arrays"]
 
-def read_arrays(source: Path, mnist_folder: Path) -> Arrays:
+PICKLES = (".pkl", ".pickle", ".pkl.gz", ".pickle.gz", ".pt", ".pth", ".joblib")
+TAKEN = (
+    "a folder with IDX files named like MNIST's, a folder with pictures in train/CLASS and "
+    "test/CLASS, an .npz file, or a CSV file"
+)
+
+
+def read_arrays(source: Path, mnist_folder: Path, transpose: bool = False) -> Arrays:
     """Read a data set, whatever its form, and check that it is one.
 
     Args:
-        source: a folder or an .npz file.
+        source: a folder, an .npz file, a CSV file or one of four IDX files.
         mnist_folder: the folder in which every file must have MNIST's checksum, and into which a
             missing one is downloaded.
-
-    Returns:
-        uint8 images and int32 labels; the class names are never None.
+        transpose: exchange rows and columns of all images.
 
     Raises:
         DataError: a file is missing, damaged, or does not fit the others.
     """
-    if source.suffix == ".npz" or _is_folder_tree(source):
-        # Imported here because Pillow and SciPy take time, which MNIST does not need.
-        from common.datasets import folders, npz
+    if os.path.realpath(source) == os.path.realpath(mnist_folder):
+        return _read_mnist(source, transpose)
+    return check_arrays(_read_contents(source), mnist_folder, transpose)
 
-        read = npz.read_npz if source.suffix == ".npz" else folders.read_folder_tree
-        arrays, sources = read(source), (source,) * 4
-    else:
-        is_mnist = os.path.realpath(source) == os.path.realpath(mnist_folder)
-        paths = {name: _locate(source, name, may_download=is_mnist) for name in CHECKSUMS}
-        arrays = Arrays(
-            *_read_pair(paths, TRAIN_IMAGES, TRAIN_LABELS, is_mnist),
-            *_read_pair(paths, TEST_IMAGES, TEST_LABELS, is_mnist),
-            class_names=None,
+
+def _read_mnist(folder: Path, transpose: bool) -> Arrays:
+    """Read MNIST itself: checksums take the place of all other checks."""
+    images, labels, test_images, test_labels = (
+        read_idx(_locate(folder, name, may_download=True), CHECKSUMS[name])
+        for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    )
+    if transpose:
+        images, test_images = (
+            np.ascontiguousarray(array.transpose(0, 2, 1)) for array in (images, test_images)
         )
-        sources = tuple(
-            paths[name] for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
-        )
-    names = check_arrays(arrays, sources)
-    return arrays._replace(
-        labels=arrays.labels.astype(np.int32),
-        test_labels=arrays.test_labels.astype(np.int32),
-        class_names=names,
+    return Arrays(
+        images,
+        labels.astype(np.int32),
+        test_images,
+        test_labels.astype(np.int32),
+        tuple(map(str, range(10))),
+        size_of_validation(len(images)),
+        MNIST_CONVENTIONS._replace(transposed=transpose),
     )
 
 
-def _is_folder_tree(folder: Path) -> bool:
-    """Say whether a folder holds pictures in `train`, and no files named like MNIST's."""
+def _read_contents(source: Path) -> Contents:
+    # Imported here because Pillow and SciPy take time, which MNIST does not need.
+    from common.datasets import csv_sets, folders, npz
+
+    is_file, is_folder = _is(source, Path.is_file), _is(source, Path.is_dir)
+    if source.suffix.lower() == ".npz":
+        return npz.read_npz(source)
+    if csv_sets.is_csv(source) and not is_folder:
+        return csv_sets.read_csv(source)
+    found = choose_set(source) if is_file or is_folder else None
+    if found:
+        return read_set(*found)
+    if is_folder and folders.is_folder_tree(source):
+        return folders.read_folder_tree(source)
+    if is_folder and csv_sets.is_csv_folder(source):
+        return csv_sets.read_csv(source)
+    for path in _files_of(source):
+        if _is_pickle(path):
+            raise DataError(
+                f"{path} is a pickle, which can run any program when it is opened, so it is never "
+                "read here. MNIST itself comes with these scripts: leave --data-dir out. For other "
+                "data, open it in a program of your own if you trust it, write the arrays with "
+                "numpy.savez('data.npz', x_train=…, y_train=…, x_test=…, y_test=…), and use "
+                "--data-dir data.npz."
+            )
+        if is_folder and (csv_sets.is_csv(path) or path.suffix.lower() == ".npz"):
+            raise DataError(
+                f"the data folder {source} has no IDX files, but {path.name}; if that holds the "
+                f"data, name it: --data-dir {path}."
+            )
+    if is_file:
+        raise DataError(
+            f"{source} is a file of a kind that is not read; --data-dir takes {TAKEN}. Unpack "
+            "archives, and convert other files with numpy.savez."
+        )
+    names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
+    return read_set("", dict(zip(ROLES, (_locate(source, name) for name in names), strict=True)))
+
+
+def _is(source: Path, kind: Callable[[Path], bool]) -> bool:
     with suppress(OSError):  # what cannot be read is reported by _locate
-        return (folder / "train").is_dir() and not any(folder.glob("*-ubyte*"))
+        return kind(source)
     return False
 
 
-def _locate(folder: Path, name: str, may_download: bool) -> Path:
+def _files_of(source: Path) -> list[Path]:
+    """Return the file itself, or the files in a folder."""
+    with suppress(OSError):
+        return [source] if source.is_file() else sorted(p for p in source.iterdir() if p.is_file())
+    return []
+
+
+def _is_pickle(path: Path) -> bool:
+    """Say whether a file is a pickle, by its name or its first bytes, gzipped or not."""
+    if path.name.lower().endswith(PICKLES):
+        return True
+    with suppress(OSError, EOFError, zlib.error):
+        with path.open("rb") as file:
+            start = file.read(2)
+        if start == b"\x1f\x8b":
+            with gzip.open(path) as file:
+                start = file.read(2)
+        return len(start) == 2 and start[0] == 0x80 and 2 <= start[1] <= 5
+    return False
+
+
+def _locate(folder: Path, name: str, may_download: bool = False) -> Path:
     """Find a file under one of its usual names, or else download it where that is allowed."""
     names = [name, name.removesuffix(".gz")]
     names += [other.replace("-idx", ".idx") for other in names]  # many copies have a dot there
@@ -89,32 +161,5 @@ def _locate(folder: Path, name: str, may_download: bool) -> Path:
     raise DataError(
         f"the data folder {folder} {problem}; choose one with --data-dir that holds "
         f"{', '.join(CHECKSUMS)} (or the same without .gz), or pictures in train/CLASS and "
-        "test/CLASS, or name an .npz file."
+        "test/CLASS, or name an .npz or a CSV file."
     )
-
-
-def _read_pair(
-    paths: dict[str, Path], images_name: str, labels_name: str, is_mnist: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Read grey images uint8 [n, height, width] and their labels int32 [n], none of it empty."""
-    images_path, labels_path = paths[images_name], paths[labels_name]
-    images = read_idx(images_path, CHECKSUMS[images_name] if is_mnist else None)
-    labels = read_idx(labels_path, CHECKSUMS[labels_name] if is_mnist else None)
-    if images.ndim != 3 or images.dtype != np.uint8:
-        raise DataError(
-            f"{images_path} holds {times(images.shape)} values of type {images.dtype}, not grey "
-            "images; put number × height × width values of type uint8 (0 to 255) there."
-        )
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise DataError(
-            f"{labels_path} holds {times(labels.shape)} values of type {labels.dtype}, not "
-            "labels; put one whole number per image there."
-        )
-    if len(images) != len(labels):
-        raise DataError(
-            f"{images_path} has {len(images):,} images but {labels_path} has {len(labels):,} "
-            "labels; use two files that belong together."
-        )
-    if images.size == 0:
-        raise DataError(f"{images_path} has no images or no pixels; put at least one image there.")
-    return images, labels.astype(np.int32)

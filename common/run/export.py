@@ -9,8 +9,8 @@ from common.run.files import atomic_folder, write_json
 
 import tensorflow.compat.v1 as tf
 
-# Where a SavedModel notes the image size and the names of the classes: TensorFlow leaves the folder
-# assets.extra to the program that writes the model.
+# Where a SavedModel notes the names of the classes, the image size and how its images were made:
+# TensorFlow leaves the folder assets.extra to the program that writes the model.
 CLASSES_FILE = "assets.extra/classes.json"
 
 
@@ -32,5 +32,11 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> None:
             tf.saved_model.simple_save(
                 frozen_session, str(temporary), {"images": x}, {"probabilities": y_pred}
             )
-            note = {"image_shape": list(data.image_shape), "class_names": list(data.class_names)}
+            note = {
+                "image_shape": list(data.image_shape),
+                "class_names": list(data.class_names),
+                "polarity": data.conventions.polarity,
+                "transposed": data.conventions.transposed,
+                "largest_pixel": data.conventions.largest_pixel,
+            }
             write_json(temporary / CLASSES_FILE, note)

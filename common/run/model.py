@@ -6,14 +6,26 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from common import UserError
+from common.datasets.orientation import POLARITIES
 from common.run.export import CLASSES_FILE
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 BATCH_SIZE = 256  # images that are classified at a time
+
+
+class Note(NamedTuple):
+    """What a run notes about its data beside the net."""
+
+    image_shape: tuple[int, int]
+    class_names: tuple[str, ...]
+    polarity: str | None = POLARITIES[0]  # of the training images; None: of both kinds
+    transposed: bool = False
+    largest_pixel: float = 255.0
 
 
 class Model:
@@ -25,6 +37,8 @@ class Model:
     Attributes:
         image_shape: height and width of the images.
         class_names: one for each class.
+        polarity, transposed, largest_pixel: how the training images were made, see
+            `common.datasets.arrays.Conventions`.
         name: what tables call it.
 
     Raises:
@@ -55,7 +69,17 @@ class Model:
                 f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
                 "Train again, or name another with --model."
             ) from error
-        self.image_shape, self.class_names = _classes(folder, num_pixels, int(num_classes))
+        note = _read_note(folder, num_pixels, int(num_classes))
+        self.image_shape, self.class_names, self.polarity = note[:3]
+        self.transposed, self.largest_pixel = note[3:]
+
+    def as_trained(self, images: np.ndarray) -> np.ndarray:
+        """Return prepared images as the training images were: light on dark, or dark on light.
+
+        Args:
+            images: uint8, light on dark, 0 for paper.
+        """
+        return 255 - images if self.polarity == POLARITIES[1] else images
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels]."""
@@ -86,9 +110,7 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
     return models
 
 
-def _classes(
-    folder: Path, num_pixels: int, num_classes: int
-) -> tuple[tuple[int, int], tuple[str, ...]]:
+def _read_note(folder: Path, num_pixels: int, num_classes: int) -> Note:
     """Read what the run noted about its data; without a note, guess a square image of numbers.
 
     Raises:
@@ -96,20 +118,28 @@ def _classes(
     """
     path = folder / CLASSES_FILE
     try:
-        note = json.loads(path.read_text(encoding="utf-8"))
-        height, width = map(int, note["image_shape"])
-        names = tuple(map(str, note["class_names"]))
+        values = json.loads(path.read_text(encoding="utf-8"))
+        height, width = map(int, values["image_shape"])
+        note = Note((height, width), tuple(map(str, values["class_names"])))
+        # Older runs did not note these.
+        note = note._replace(**{name: values[name] for name in Note._fields[2:] if name in values})
+        if note.polarity not in (*POLARITIES, None) or not note.largest_pixel > 0:
+            raise ValueError(f"polarity {note.polarity!r}, largest pixel {note.largest_pixel!r}")
     except FileNotFoundError:
-        height = width = math.isqrt(num_pixels)
-        names = tuple(map(str, range(num_classes)))
+        side = math.isqrt(num_pixels)
+        note = Note((side, side), tuple(map(str, range(num_classes))))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{path} is damaged: {_first_line(error)}. Train again.") from None
-    if height * width != num_pixels or len(names) != num_classes:
+    if math.prod(note.image_shape) != num_pixels or len(note.class_names) != num_classes:
         raise UserError(
             f"{path} does not say how the {num_pixels:,} pixels of this model make an image and "
             f"what its {num_classes} classes are called. Train again to have it written."
         )
-    return (height, width), names
+    repeated = {name for name in note.class_names if note.class_names.count(name) > 1}
+    if repeated:  # names are keys in the answers
+        names = (f"{n} ({k})" if n in repeated else n for k, n in enumerate(note.class_names))
+        note = note._replace(class_names=tuple(names))
+    return note
 
 
 def _first_line(error: Exception) -> str:

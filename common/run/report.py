@@ -115,6 +115,7 @@ def _metrics(
             "training": len(data.train),
             "validation": len(data.validation),
             "test": len(data.test),
+            **data.conventions._asdict(),
         },
         "settings": decisive_settings(state.settings),
         "training_step": session.step_description,
@@ -130,6 +131,7 @@ def _print_details(
     print(f"95 % interval of the accuracy: {low:.2%} to {high:.2%}")
     print("Accuracy per class:")
     for name, fraction in zip(class_names, accuracy_per_class(matrix), strict=True):
-        print(f"  {visible(name)}: {fraction:.1%}")
+        shown = "no test images" if np.isnan(fraction) else f"{fraction:.1%}"
+        print(f"  {visible(name)}: {shown}")
     if metrics["train_seconds"] is not None:
         print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")

@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import os
+import pickle
 import shutil
 import threading
 from functools import partial
@@ -88,11 +90,11 @@ def digits(count, *changes):
 MISFITS = {
     "fewer labels": ({TRAIN_LABELS: digits(59)}, "60 images but .*train-labels.* 59 labels"),
     "more labels": ({TEST_LABELS: digits(21)}, "20 images but .*t10k-labels.* 21 labels"),
-    "colours": ({TRAIN_IMAGES: grey(60, 28, 28, 3)}, "60 × 28 × 28 × 3 values .* not grey images"),
-    "rows": ({TRAIN_IMAGES: grey(60, 784)}, "60 × 784 values of type uint8, not grey images"),
-    "floats": ({TEST_IMAGES: np.zeros((20, 28, 28), "f4")}, "t10k-images.*type float32, not grey"),
+    "channels": ({TRAIN_IMAGES: grey(60, 28, 28, 2)}, "60 × 28 × 28 × 2 values .* not grey images"),
+    "rows": ({TRAIN_IMAGES: grey(60, 783)}, "60 × 783 values of type uint8, not grey images"),
+    "black": ({TEST_IMAGES: np.zeros((20, 28, 28), "f4")}, "all pixels of .*t10k-images.* are 0"),
     "one-hot": ({TRAIN_LABELS: grey(60, 10)}, "60 × 10 values of type uint8, not labels"),
-    "real labels": ({TEST_LABELS: np.zeros(20, "f8")}, "type float64, not labels"),
+    "real labels": ({TEST_LABELS: np.full(20, 0.5)}, "type float64, not labels"),
     "sizes": ({TEST_IMAGES: grey(20, 27, 28)}, r"28 × 28 pixels but .*t10k-images.* of 27 × 28;"),
     "no train": ({TRAIN_IMAGES: grey(0, 28, 28), TRAIN_LABELS: digits(0)}, "train.* no images"),
     "no test": ({TEST_IMAGES: grey(0, 28, 28), TEST_LABELS: digits(0)}, "t10k.* no images"),
@@ -108,7 +110,11 @@ MISFITS = {
     ),
     "outlier": ({TRAIN_LABELS: digits(60, (33, 200))}, "label 200 at index 33 .* 11 different"),
     "negative": ({TRAIN_LABELS: digits(60, (7, -1), (9, -2))}, "label -1 at index 7 "),
-    "from one": ({TRAIN_LABELS: digits(60) + 1}, "label 10 at index 9 .* 0 to 9 without a gap"),
+    "from one": ({TRAIN_LABELS: digits(60) + 1}, "t10k-labels.* label 0 at .* 1 to 10; train with"),
+    "gap of test": (
+        {TRAIN_LABELS: digits(60) // 5 * 5},
+        "without a gap. Label 4, which .*t10k-labels.* at index 0,",
+    ),
     "test label": ({TEST_LABELS: digits(20, (4, 10))}, "t10k-labels.* label 10 at index 4 "),
     "swapped": ({TRAIN_IMAGES: digits(60)}, "train-images.* 60 values of type int32, not grey"),
 }
@@ -135,12 +141,38 @@ def test_a_missing_file_is_named_with_its_folder(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
-    for folder in ("nowhere", "file", "loop", "file/inside"):
+    for folder in ("nowhere", "loop", "file/inside"):
         with pytest.raises(DataError, match=f"{folder} does not exist or is not a folder;"):
             load_data(tmp_path / folder)
     with pytest.raises(DataError, match="cannot be read"):
         load_data(tmp_path / ("long" * 100))
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_an_existing_file_of_another_kind_is_not_called_missing(tmp_path):
+    for name in ("train.mat", "data.h5", "notes.txt"):
+        (tmp_path / name).write_bytes(b"anything")
+        with pytest.raises(DataError, match=f"{name} is a file of a kind that is not read;"):
+            load_data(tmp_path / name)
+
+
+class Evil:
+    def __reduce__(self):
+        return os.mkdir, ("unpickled",)
+
+
+@pytest.mark.parametrize("name", ["mnist.pkl.gz", "data_batch_1", "folder/mnist.pkl.gz"])
+def test_a_pickle_is_never_opened(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    content = pickle.dumps(Evil())
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    source = path.parent if "/" in name else path
+    with pytest.raises(DataError, match=f"{path} is a pickle.*never read.*numpy.savez") as error:
+        load_data(source)
+    sentence_of(error)
+    assert not (tmp_path / "unpickled").exists()
 
 
 # The default folder, where a file must have its checksum and a missing one is downloaded. A small

@@ -1,0 +1,128 @@
+"""Light on dark or dark on light, upright or transposed: what the images themselves tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.datasets.download import TEST_IMAGES, TEST_LABELS
+from common.datasets.idx import DataError, read_idx
+
+import numpy as np
+
+POLARITIES = ("light on dark", "dark on light")
+SAMPLE = 1_000  # images that are looked at for the polarity
+AGREEING = 0.9  # fraction of them that must have one polarity
+SIDE = 20  # of the mean images that are compared, in pixels
+# The least correlation of mean images with MNIST's for digits, handwritten or printed, and how much
+# larger it must be than that of the images as they are. tests/datasets/test_conventions.py has
+# digits above and other things below.
+ALIKE, CLEARLY = 0.28, 0.1
+DIGITS = tuple("0123456789")
+
+
+def polarity_of(images: np.ndarray) -> str | None:
+    """Say whether images are light on dark or dark on light; None if neither holds for most.
+
+    The background of an image is the median of the pixels along its edge.
+
+    Args:
+        images: uint8 [n, height, width].
+    """
+    sample = images[:: -(-len(images) // SAMPLE)]
+    inner = np.zeros(images.shape[1:], bool)
+    inner[1:-1, 1:-1] = True
+    rows = sample.reshape(len(sample), -1)
+    background = np.median(rows[:, ~inner.ravel()], axis=1)
+    lighter = rows.mean(axis=1) - background
+    lighter = lighter[lighter != 0]
+    if not len(lighter):
+        return None
+    fraction = float((lighter > 0).mean())
+    if max(fraction, 1 - fraction) < AGREEING:
+        return None
+    return POLARITIES[int(fraction < 0.5)]
+
+
+def orientation_remark(
+    images: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    polarity: str | None,
+    transposed: bool,
+    mnist_folder: Path,
+) -> str | None:
+    """Return a sentence if digits look transposed, turned or mirrored beside MNIST's.
+
+    The mean image of each class, less the mean of all, is correlated with MNIST's in each of the
+    eight orientations. Nothing is said of classes that are not called 0 to 9, of images that
+    resemble MNIST's digits in no orientation, or where MNIST cannot be read.
+
+    Args:
+        images: uint8 [n, height, width].
+        labels: integers [n].
+        class_names: the names of the classes.
+        polarity: as `polarity_of` says.
+        transposed: rows and columns were exchanged already.
+        mnist_folder: the folder with MNIST's files.
+    """
+    if tuple(class_names) != DIGITS or min(images.shape[1:]) < 4:
+        return None
+    own = _mean_images(images, labels, polarity)
+    paths = [mnist_folder / name for name in (TEST_IMAGES, TEST_LABELS)]
+    if own is None or not all(path.is_file() for path in paths):
+        return None
+    try:
+        mnist = _mean_images(*map(read_idx, paths), POLARITIES[0])
+    except DataError:
+        return None
+    if mnist is None:
+        return None
+    # Turned by so many quarters after rows and columns were exchanged, or not.
+    likeness = {
+        (flip, turns): _correlation(
+            np.rot90(own.transpose(0, 2, 1) if flip else own, turns, axes=(1, 2)), mnist
+        )
+        for flip in (False, True)
+        for turns in range(4)
+    }
+    best = max(likeness, key=likeness.__getitem__)
+    if likeness[best] < max(ALIKE, likeness[False, 0] + CLEARLY):
+        return None
+    if best == (True, 0):
+        other = "without --transpose" if transposed else "with --transpose, as EMNIST's files need"
+        return f"WARNING: these digits look transposed beside MNIST's; run again {other}"
+    return (
+        "WARNING: these digits look turned or mirrored beside MNIST's; a net that is trained with "
+        "them misreads upright pictures: turn them before"
+    )
+
+
+def _mean_images(images: np.ndarray, labels: np.ndarray, polarity: str | None) -> np.ndarray | None:
+    """Return what tells the classes apart: float64 [10, SIDE, SIDE], light ink, without margins."""
+    means = np.stack([images[labels == k].mean(axis=0, dtype=np.float64) for k in range(10)])
+    if polarity == POLARITIES[1]:
+        means = 255 - means
+    ink = means.max(axis=0)
+    ink = ink > ink.min() + 0.2 * np.ptp(ink)
+    rows, columns = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    if min(len(rows), len(columns)) < 2:
+        return None
+    means = means[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    means = _resized(_resized(means, 1), 2)
+    return means - means.mean(axis=0)
+
+
+def _resized(images: np.ndarray, axis: int) -> np.ndarray:
+    """Interpolate one axis of [n, height, width] to SIDE values."""
+    size = images.shape[axis]
+    places = (np.arange(SIDE) + 0.5) * size / SIDE - 0.5
+    below = np.clip(places.astype(int), 0, size - 2)
+    weight = np.clip(places - below, 0, 1).reshape((-1, 1) if axis == 1 else (1, -1))
+    low, high = images.take(below, axis), images.take(below + 1, axis)
+    return low + (high - low) * weight
+
+
+def _correlation(one: np.ndarray, other: np.ndarray) -> float:
+    length = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+    return float((one * other).sum()) / length if length else 0.0
