@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.data import DataSets
 from common.run.files import atomic_folder, write_json
+from common.run.inference import inference_graph
 
 import tensorflow.compat.v1 as tf
 
@@ -21,16 +22,14 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> None:
     are constants of its graph, so no program can load it without them.
     """
     net = session.state.net
-    frozen = tf.graph_util.convert_variables_to_constants(
-        session, session.graph.as_graph_def(), [net.y_pred.op.name]
-    )
-    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as frozen_session:
+    found = inference_graph(session, net)
+    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as new_session:
         x, y_pred = tf.import_graph_def(
-            frozen, return_elements=[net.x.name, net.y_pred.name], name=""
+            found.graph, return_elements=[found.images, found.probabilities], name=""
         )
         with atomic_folder(folder) as temporary:
             tf.saved_model.simple_save(
-                frozen_session, str(temporary), {"images": x}, {"probabilities": y_pred}
+                new_session, str(temporary), {"images": x}, {"probabilities": y_pred}
             )
             note = {"image_shape": list(data.image_shape), "class_names": list(data.class_names)}
             write_json(temporary / CLASSES_FILE, note)
