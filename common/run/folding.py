@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 CHANNEL_AXES = {"MatMul": (1,), "Conv2D": (3,), "Conv3D": (4,), "DepthwiseConv2dNative": (2, 3)}
 # f(s · x) = s · f(x), for some functions only for s ≥ 0.
 ONLY_POSITIVE = ("MaxPool", "Relu", "LeakyRelu")
-PASSING = (*ONLY_POSITIVE, "AvgPool")
+PASSING = (*ONLY_POSITIVE, "AvgPool", "Squeeze")
 ADDITIONS = ("BiasAdd", "AddV2", "Add")
 BATCH_NORMS = ("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
 Numbers = np.ndarray | float
@@ -45,7 +45,7 @@ def constants_of(graph: tf.GraphDef) -> dict[str, np.ndarray]:
 
 def set_constant(graph: tf.GraphDef, node: tf.NodeDef, at: int, value: np.ndarray) -> None:
     """Make `value` the input number `at` of a node, as a new constant of the graph."""
-    name = f"{node.name}/constant_{at}"
+    name = f"{node_of(node.input[at]) or node.name}/folded"  # such as conv1/weights/folded
     while name in {other.name for other in graph.node}:
         name += "_"
     new = graph.node.add(name=name, op="Const")
@@ -111,11 +111,8 @@ def _step(
     inputs = [tensor.removesuffix(":0") for tensor in node.input]
     if inputs.count(before.name) != 1 or not _channels_last(node):
         return None
-    if node.op in PASSING:
-        # Pooling over several channels is another thing.
-        return None if "ksize" in node.attr and node.attr["ksize"].list.i[-1] != 1 else Step(node)
-    if node.op == "Identity":
-        return Step(node)
+    if node.op in (*PASSING, "Identity"):
+        return Step(node) if _keeps_channels(node) else None
     others = [constants.get(name) for name in inputs if name != before.name]
     if not others or any(c is None or c.size not in (1, channels) for c in others):
         return None
@@ -140,6 +137,14 @@ def _step(
 
 def _flag(node: tf.NodeDef, name: str) -> bool:
     return name in node.attr and node.attr[name].b  # to look up what is missing would add it
+
+
+def _keeps_channels(node: tf.NodeDef) -> bool:
+    """Tell pooling over positions from pooling over channels, for example."""
+    if node.op == "Squeeze":  # of tf.nn.conv1d, which squeezes the last axis but two
+        axes = node.attr["squeeze_dims"].list.i
+        return bool(axes) and all(axis < -1 for axis in axes)
+    return "ksize" not in node.attr or node.attr["ksize"].list.i[-1] == 1
 
 
 def _channels_last(node: tf.NodeDef) -> bool:

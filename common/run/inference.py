@@ -16,12 +16,15 @@ from common.run.folding import constants_of, fold_scales, make_identity, node_of
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
 
 # Grappler removes what is never reached, puts functions in the place of their calls, computes what
 # depends on constants alone, and removes what changes nothing, such as a multiplication by 1.
-PASSES = ("pruning", "function", "constfold", "arithmetic", "dependency")
+PASSES = ("pruning", "loop", "function", "constfold", "arithmetic", "dependency")
 # Asks Grappler to take a condition or a loop apart, which other programs do not understand.
 TAKE_APART = "_lower_using_switch_merge"
+CONDITIONS = ("If", "StatelessIf", "Case", "StatelessCase")
+PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 RANDOM = re.compile("Random|TruncatedNormal|Multinomial|Stateful(Uniform|Standard)|Rng")
 # Operations that draw numbers u, 0 ≤ u < 1.
 UNIFORM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
@@ -32,6 +35,8 @@ MONOTONE = {
     **{"GreaterEqual": np.greater_equal, "Greater": np.greater},
     **{"LessEqual": np.less_equal, "Less": np.less},
 }
+# What changes nothing: a selection where the condition is true, a factor of 1, a summand of 0.
+NEUTRAL = {"SelectV2": True, "Select": True, "Mul": 1, "AddV2": 0, "Add": 0}
 
 
 class InferenceGraph(NamedTuple):
@@ -55,32 +60,36 @@ def inference_graph(session: tf.Session, net: Net) -> InferenceGraph:
         net: `x`, `y_pred` and `is_training` of the session's graph.
 
     Raises:
-        ValueError: the probabilities do not depend on `net.x`, or on another placeholder, too.
+        ValueError: this net cannot be used like that; the message says why, with "it" for the net.
+        tf.errors.OpError: TensorFlow cannot do it.
     """
     last = net.y_pred.op.name
-    graph = tf.graph_util.convert_variables_to_constants(
-        session, session.graph.as_graph_def(), [last]
-    )
+    graph = tf.graph_util.extract_sub_graph(session.graph.as_graph_def(), [last])
     images, graph = _with_own_placeholder(graph, net)
     graph = tf.graph_util.extract_sub_graph(graph, [last])
     for node in graph.node:
-        node.device = ""  # in a cluster: the machine that kept the variable
+        node.device = ""  # in a cluster: the machine that keeps the variable
         if node.op == "PlaceholderWithDefault":
             make_identity(node, node.input[0], node.attr["dtype"].type)
     placeholders = {node.name for node in graph.node if node.op == "Placeholder"}
     if images not in placeholders:
-        raise ValueError(f"the probabilities do not depend on {net.x.name}")
+        raise ValueError(f"its probabilities do not depend on {net.x.name}")
     if others := sorted(placeholders - {images}):
-        raise ValueError(f"the probabilities depend on {', '.join(others)}, too")
+        raise ValueError(f"its probabilities depend on {', '.join(others)}, too")
 
     ends = (f"{images}:0", net.y_pred.name)
     graph = _optimized(graph, *ends)
     while _decide_conditions(graph) or _decide_masks(graph):  # a branch may hold more of them
         graph = _optimized(graph, *ends)
+    graph = _with_constants(session, graph, last)
+    graph = _optimized(graph, *ends)
     if fold_scales(graph, last):
         graph = _optimized(graph, *ends)
     graph = tf.graph_util.extract_sub_graph(graph, [last])
-    return InferenceGraph(graph, *ends, [n.name for n in _all_nodes(graph) if RANDOM.match(n.op)])
+    if python := [node.name for node in _all_nodes(graph) if node.op in PYTHON]:
+        raise ValueError(f"it calls Python functions, which no other program has ({python[0]})")
+    random = [node.name for node in _all_nodes(graph) if RANDOM.search(node.op)]
+    return InferenceGraph(graph, *ends, random)
 
 
 def _with_own_placeholder(graph: tf.GraphDef, net: Net) -> tuple[str, tf.GraphDef]:
@@ -99,6 +108,18 @@ def _with_own_placeholder(graph: tf.GraphDef, net: Net) -> tuple[str, tf.GraphDe
         by_name = {old.name: new for old, new in replaced.items() if old.op.name in names}
         tf.import_graph_def(graph, by_name, name="")
         return name, new.as_graph_def()
+
+
+def _with_constants(session: tf.Session, graph: tf.GraphDef, last: str) -> tf.GraphDef:
+    """Put constants in the places of the variables, under the names of these."""
+    variables = {node.name for node in graph.node if "Var" in node.op}
+    graph = tf.graph_util.convert_variables_to_constants(session, graph, [last])
+    # What was reading a variable is an Identity.
+    reads = {n.name: n.input[0] for n in graph.node if n.op == "Identity"}
+    reads = {name: read for name, read in reads.items() if read in variables}
+    for node in graph.node:
+        node.input[:] = [reads.get(tensor, tensor) for tensor in node.input]
+    return graph
 
 
 def _all_nodes(graph: tf.GraphDef) -> Iterator[tf.NodeDef]:
@@ -128,34 +149,46 @@ def _optimized(graph: tf.GraphDef, images: str, probabilities: str) -> tf.GraphD
     options = config.graph_options.rewrite_options
     options.min_graph_nodes = -1  # small graphs, too
     options.optimizers.extend(PASSES)
+    options.loop_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
+    options.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
     optimized = OptimizeGraph(config, meta, verbose=False)
+    # What was computed before, but is not used: by a constant, or random numbers.
+    random = {f"^{node.name}" for node in optimized.node if RANDOM.search(node.op)}
     for node in optimized.node:
-        if node.op == "Const":
-            del node.input[:]  # what had to come before the operation that it replaces
+        unused = set(node.input) if node.op == "Const" else random
+        node.input[:] = [tensor for tensor in node.input if tensor not in unused]
     return optimized
 
 
 def _decide_conditions(graph: tf.GraphDef) -> bool:
-    """Replace each `tf.cond` on a constant by a call of its branch; say whether there was one."""
+    """Replace each condition on a constant by a call of its branch; say whether there was one."""
     constants, decided = constants_of(graph), False
     for node in graph.node:
-        if node.op in ("If", "StatelessIf") and node_of(node.input[0]) in constants:
-            branch = "then_branch" if constants[node_of(node.input[0])] else "else_branch"
-            node.op = "PartitionedCall" if node.op == "StatelessIf" else "StatefulPartitionedCall"
-            del node.input[0]
-            node.attr["f"].CopyFrom(node.attr[branch])
-            for name in set(node.attr) - {"f", "Tin", "Tout"}:
-                del node.attr[name]
-            decided = True
+        if node.op not in CONDITIONS or node_of(node.input[0]) not in constants:
+            continue
+        value = constants[node_of(node.input[0])]
+        if "branches" in node.attr:  # tf.switch_case takes the last branch for a wrong number
+            branches = node.attr["branches"].list.func
+            branch = branches[value if 0 <= value < len(branches) else -1]
+        else:
+            branch = node.attr["then_branch" if value else "else_branch"].func
+        node.attr["f"].func.CopyFrom(branch)
+        for name in set(node.attr) - {"f", "Tin", "Tout"}:
+            del node.attr[name]
+        node.op = (
+            "PartitionedCall" if node.op.startswith("Stateless") else "StatefulPartitionedCall"
+        )
+        del node.input[0]
+        decided = True
     return decided
 
 
 def _decide_masks(graph: tf.GraphDef) -> bool:
-    """Replace each mask that keeps everything by a constant; say whether there was one.
+    """Take away each random number on which nothing depends; say whether there was one.
 
-    Dropout keeps a number where u ≥ rate, or multiplies it by ⌊u + 1 − rate⌋: with a rate of 0 the
-    result is the same for every u. What rises or falls with u is the same for every u if it is the
-    same for the smallest and for the largest.
+    Dropout keeps a number where u ≥ rate, or multiplies it by ⌊u + 1 − rate⌋; noise is multiplied
+    by 0. With a rate of 0 the result is the same for every u. What rises or falls with u is the
+    same for every u if it is the same for the smallest and for the largest.
     """
     constants = constants_of(graph)
     with tf.Graph().as_default() as whole:
@@ -164,29 +197,31 @@ def _decide_masks(graph: tf.GraphDef) -> bool:
     reach: dict[str, tuple] = {}  # name of a tensor → its values for the smallest and largest u
     decided = False
     for op in whole.get_operations():  # inputs come before what uses them
-        drawn = [tensor.name in reach for tensor in op.inputs]
-        if op.type not in UNIFORM and drawn.count(True) != 1:
+        if RANDOM.search(op.type) and op.outputs and op.outputs[0].dtype.is_floating:
+            number = np.finfo(op.outputs[0].dtype.as_numpy_dtype)
+            ends = (0, 1 - number.eps) if op.type in UNIFORM else (number.min, number.max)
+            reach[op.outputs[0].name] = tuple(map(number.dtype.type, ends))
             continue
-        number = op.outputs[0].dtype.as_numpy_dtype
-        if op.type in UNIFORM:
-            reach[op.outputs[0].name] = number(0), np.nextafter(number(1), number(0))
+        drawn = [tensor.name in reach for tensor in op.inputs]
+        if drawn.count(True) != 1:
             continue
         at = drawn.index(True)
+        low, high = reach[op.inputs[at].name]
         others = [constants.get(t.op.name) for t in op.inputs if t.name not in reach]
         if op.type in MONOTONE and all(c is not None and c.ndim == 0 for c in others):
-            values = [[*others[:at], u, *others[at:]] for u in reach[op.inputs[at].name]]
+            number = op.outputs[0].dtype.as_numpy_dtype
+            values = ([*others[:at], u, *others[at:]] for u in (low, high))
             reach[op.outputs[0].name] = tuple(number(MONOTONE[op.type](*v)) for v in values)
-        elif op.type in ("SelectV2", "Mul"):
-            kept = op.inputs[1 if op.type == "SelectV2" else 1 - at]
-            low, high = reach[op.inputs[at].name]
-            if low == high == 1 and _fits(op.inputs[at].shape, kept.shape):
+        elif low == high == NEUTRAL.get(op.type):
+            kept = op.inputs[1 if "Select" in op.type else 1 - at]
+            if _fits(op.inputs[at].shape, kept.shape):
                 make_identity(nodes[op.name], kept.name, kept.dtype.as_datatype_enum)
                 decided = True
     return decided
 
 
 def _fits(small: tf.TensorShape, large: tf.TensorShape) -> bool:
-    """Say whether a tensor that is multiplied by a smaller one keeps its shape.
+    """Say whether a tensor keeps its shape when it is combined with a smaller one.
 
     Sizes that are unknown are those of the mini-batch.
     """

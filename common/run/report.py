@@ -45,14 +45,14 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
             files = draw(data, session, test, matrix)
         files += ["tensorboard/"] * state.settings.tensorboard
         with status("Saving"):
-            export(session, state.folder / "saved_model", data)
+            files += export(session, state.folder / "saved_model", data)
     with atomic_path(state.folder / "predictions.npy") as temporary:
         # A row for each test image: its true class and the predicted one.
         np.save(temporary, np.stack([test.labels, test.predicted], axis=1).astype(np.int32))
     # Last, so that a folder with metrics.json in it is complete.
     write_json(state.folder / "metrics.json", metrics)
     print("Files written:")
-    for file in ["metrics.json", "predictions.npy", *files, "saved_model/", "checkpoints/"]:
+    for file in ["metrics.json", "predictions.npy", *files, "checkpoints/"]:
         print(f"  {state.folder}/{file}")
     if state.settings.show:
         plots.show_all()
