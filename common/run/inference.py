@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from common.networks import Net
 from common.run.folding import constants_of, fold_scales, make_identity, node_of
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
+
+if TYPE_CHECKING:
+    from common.networks import Net
 
 # Grappler removes what is never reached, puts functions in the place of their calls, computes what
 # depends on constants alone, and removes what changes nothing, such as a multiplication by 1.
