@@ -3,6 +3,8 @@
 report.py       the rest of the printed report, metrics.json, predictions.npy
 figures.py      the pictures of a run
 export.py       the SavedModel
+inference.py    its graph: that of the training without what only the training needs
+folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
 checkpoints.py  everything that a run needs to continue
 summaries.py    event files for TensorBoard

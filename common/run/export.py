@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from common.data import DataSets
-from common.run.files import atomic_folder, write_json
+from common.evaluation import BATCH_SIZE
+from common.process.text import visible
+from common.run.files import atomic_folder, reason_of, write_json
+from common.run.inference import inference_graph
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 # Where a SavedModel notes the names of the classes, the image size and how its images were made:
@@ -14,29 +19,66 @@ import tensorflow.compat.v1 as tf
 CLASSES_FILE = "assets.extra/classes.json"
 
 
-def export(session: tf.Session, folder: Path, data: DataSets) -> None:
+def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
     """Write the net as a SavedModel: what a program needs to use it, and nothing about training.
 
     Its signature: `images`, uint8 [n, pixels] → `probabilities`, float32 [n, classes]. The weights
     are constants of its graph, so no program can load it without them.
+
+    Args:
+        session: a session in which the net has its weights.
+        folder: the folder to write.
+        data: the image size and the names of the classes; with a few images of the validation split
+            the new graph is compared with the session's.
+
+    Returns:
+        the names of what was written: the folder, or nothing for a net that cannot be exported. A
+        sentence then says why.
+
+    Raises:
+        UserError: the folder cannot be written.
     """
-    net = session.state.net
-    frozen = tf.graph_util.convert_variables_to_constants(
-        session, session.graph.as_graph_def(), [net.y_pred.op.name]
-    )
-    with tf.Graph().as_default() as graph, tf.Session(graph=graph) as frozen_session:
-        x, y_pred = tf.import_graph_def(
-            frozen, return_elements=[net.x.name, net.y_pred.name], name=""
+    try:
+        found = inference_graph(session, session.state.net)
+        with tf.Graph().as_default() as graph, tf.Session(graph=graph) as new_session:
+            ends = [found.images, found.probabilities]
+            x, y_pred = tf.import_graph_def(found.graph, return_elements=ends, name="")
+            if not found.random:
+                images = data.validation.images[:BATCH_SIZE]
+                _require_equal(session, images, new_session.run(y_pred, {x: images}))
+            with atomic_folder(folder) as temporary:
+                tf.saved_model.simple_save(
+                    new_session, str(temporary), {"images": x}, {"probabilities": y_pred}
+                )
+                note = {
+                    "image_shape": list(data.image_shape),
+                    "class_names": list(data.class_names),
+                    "polarity": data.conventions.polarity,
+                    "transposed": data.conventions.transposed,
+                    "largest_pixel": data.conventions.largest_pixel,
+                }
+                write_json(temporary / CLASSES_FILE, note)
+    except (ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError) as error:
+        shutil.rmtree(folder, ignore_errors=True)  # that of an earlier run
+        reason = visible(reason_of(error))
+        print(f"{folder.name}/ is not written, since the net cannot be exported: {reason}.")
+        return []
+    if found.random:
+        print(
+            f"The exported net draws random numbers whenever it is used ({found.random[0]}), as it "
+            "did in the test. Let them depend on is_training if only the training needs them."
         )
-        with atomic_folder(folder) as temporary:
-            tf.saved_model.simple_save(
-                frozen_session, str(temporary), {"images": x}, {"probabilities": y_pred}
-            )
-            note = {
-                "image_shape": list(data.image_shape),
-                "class_names": list(data.class_names),
-                "polarity": data.conventions.polarity,
-                "transposed": data.conventions.transposed,
-                "largest_pixel": data.conventions.largest_pixel,
-            }
-            write_json(temporary / CLASSES_FILE, note)
+    return [f"{folder.name}/"]
+
+
+def _require_equal(session: tf.Session, images: np.ndarray, found: np.ndarray) -> None:
+    """Compare probabilities with those of the session.
+
+    Raises:
+        ValueError: they differ by more than rounding explains.
+    """
+    net, settings = session.state.net, session.state.settings
+    expected = session.run(net.y_pred, {net.x: images})
+    # The products of --bfloat16 have three digits.
+    if not np.allclose(found, expected, atol=0.5 if settings.bfloat16 else 1e-3, equal_nan=True):
+        raise ValueError("without what only the training needs, its probabilities are others")

@@ -44,25 +44,30 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
     metrics = _metrics(data, session, test, matrix)
     with averaged_weights(session):
         with status("Saving"):
-            _save(data, session, test, metrics)
+            saved = _save(data, session, test, metrics)
         _print_details(metrics, matrix, data.class_names)
         with status("Drawing"):
             files = draw(data, session, test, matrix)
     files += ["tensorboard/"] * state.settings.tensorboard
     print("Files written:")
-    for file in ["metrics.json", "predictions.npy", *files, "saved_model/", "checkpoints/"]:
+    for file in ["metrics.json", "predictions.npy", *saved, *files, "checkpoints/"]:
         print(f"  {visible(state.folder)}/{file}")
     if state.settings.show:
         plots.show_all()
     return metrics
 
 
-def _save(data: DataSets, session: tf.Session, test: Evaluation, metrics: dict[str, Any]) -> None:
+def _save(
+    data: DataSets, session: tf.Session, test: Evaluation, metrics: dict[str, Any]
+) -> list[str]:
     """Write metrics, predictions and model; metrics.json comes last, so that it vouches for all.
 
     Where one of the three does not fit on the disk, those of an earlier run stay together.
+
+    Returns:
+        what `export` returns.
     """
-    folder, problem = session.state.folder, None
+    folder = session.state.folder
     # A row for each test image: its true class and the predicted one.
     predictions = np.stack([test.labels, test.predicted], axis=1).astype(np.int32)
     try:
@@ -72,19 +77,12 @@ def _save(data: DataSets, session: tf.Session, test: Evaluation, metrics: dict[s
         ):
             metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
             np.save(predictions_file, predictions)
-            try:
-                export(session, folder / "saved_model", data)
-            except UserError:
-                raise
-            except Exception as error:  # a graph that cannot be exported costs only the model
-                problem = error
+            return export(session, folder / "saved_model", data)
     except UserError as error:
         raise UserError(
             f"{error} The net is trained; continue from its last checkpoint with: "
             f"{session.state.settings.command} --resume"
         ) from error
-    if problem:
-        raise problem
 
 
 def _metrics(
