@@ -24,11 +24,11 @@ def draw_figures(
         data: the data set; its test images are drawn.
 
     Returns:
-        the names of the files that were written: validation accuracy against training time, the confusion matrices
-        (mean over the seeds), test images that all models classify incorrectly and, for more than
-        one model, test images that only the last one classifies correctly, of the first and it.
-        The single images are those of the first seed. A picture that cannot be drawn is complained
-        of.
+        the names of the files that were written: validation accuracy against training time, the
+        confusion matrices (mean over the seeds), test images that all models classify incorrectly
+        and, for more than one model, test images that only the last one classifies correctly, of
+        the first and it. The single images are those of the first seed. A picture that cannot be
+        drawn is complained of.
     """
     histories = {
         name: [run["history"] for run in of_one] for name, of_one in zip(names, runs, strict=True)

@@ -5,6 +5,9 @@ figures.py      the pictures of a run
 export.py       the SavedModel
 model.py        a SavedModel, loaded to be used
 checkpoints.py  everything that a run needs to continue
+state.py        what a checkpoint says of its run
+metrics.py      what metrics.json says of a finished run
+contents.py     JSON that others may have written, checked
 summaries.py    event files for TensorBoard
 source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve
