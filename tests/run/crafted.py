@@ -41,15 +41,11 @@ TEXTS = {
 }
 
 
-def crafted_states(good):
-    """Yield a name and a text for each state that differs from a good one in one place."""
-    yield from TEXTS.items()
-    places = [("facts",), ("history",), ("seconds",), ("step",), ("global_step",), ("run",)]
-    places += [("facts", "steps"), ("facts", "data"), ("history", 0), ("history", -1)]
-    places += [("history", -1, name) for name in ROW]
+def variations(good, places, legal=()):
+    """Yield a name and a text for each copy of `good` with one entry of another kind."""
     for place in places:
         for kind, value in BAD.items():
-            if (place, kind) not in LEGAL:
+            if (place, kind) not in legal:
                 changed = copy.deepcopy(good)
                 *path, last = place
                 at = changed
@@ -59,8 +55,16 @@ def crafted_states(good):
                     at[last] = value
                 else:
                     del at[last]
-                name = f"{'.'.join(map(str, place))} {kind}"
-                yield name, json.dumps(changed).encode()
+                yield f"{'.'.join(map(str, place))} {kind}", json.dumps(changed).encode()
+
+
+def crafted_states(good):
+    """Yield a name and a text for each state that differs from a good one in one place."""
+    yield from TEXTS.items()
+    places = [("facts",), ("history",), ("seconds",), ("step",), ("global_step",), ("run",)]
+    places += [("facts", "steps"), ("facts", "data"), ("history", 0), ("history", -1)]
+    places += [("history", -1, name) for name in ROW]
+    yield from variations(good, places, LEGAL)
     for name, change in OTHERS.items():
         changed = copy.deepcopy(good)
         change(changed)
