@@ -16,15 +16,10 @@ PACKAGES = {
     "process": set(),
     "datasets": {"pictures", "process", "run.files"},
     "pictures": {"datasets.idx"},
-    "plots": {"run.files"},
+    "plots": {"process.streams", "process.text", "run.files"},
     "comparison": {
-        "data",
-        "datasets.orientation",
-        "plots",
-        "process",
-        "run.files",
-        "run.metrics",
-        "run.model",
+        *("data", "datasets.orientation", "plots", "process"),
+        *("run.files", "run.metrics", "run.model"),
     },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
@@ -38,7 +33,7 @@ PACKAGES = {
 # What the core may import of the packages.
 OF_PACKAGES = {
     *("datasets.idx", "datasets.reading", "parallel", "plots", "process.arguments"),
-    *("process.errors", "process.signals", "process.status", "run.files"),
+    *("process.errors", "process.signals", "process.status", "process.text", "run.files"),
     *("run.checkpoints", "run.progress", "run.summaries"),
 }
 

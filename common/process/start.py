@@ -105,7 +105,8 @@ def _quiet_start() -> Iterator[None]:
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     try:
         if not quiet:
-            yield
+            with _temporary_folder_named():
+                yield
             return
         # While the libraries load they turn a Ctrl-C into errors of all kinds, so it is deferred;
         # where it is ignored, it stays ignored.
@@ -114,6 +115,7 @@ def _quiet_start() -> Iterator[None]:
             signals_deferred(*heard) as interruptions,
             status("Loading TensorFlow"),
             _stderr_held_back(),
+            _temporary_folder_named(),
         ):
             yield
         if interruptions:
@@ -151,6 +153,23 @@ def _stderr_held_back() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+@contextmanager
+def _temporary_folder_named() -> Iterator[None]:
+    """Let TensorFlow ask for the name of the folder for temporary files where none can be written.
+
+    It asks while it loads, for its own tests, and writes nothing there.
+    """
+    kept = tempfile.tempdir
+    with suppress(OSError):
+        tempfile.gettempdir()
+    if tempfile.tempdir is None:
+        tempfile.tempdir = os.devnull
+    try:
+        yield
+    finally:
+        tempfile.tempdir = kept
 
 
 def _scratch_file() -> BinaryIO:

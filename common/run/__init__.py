@@ -7,6 +7,9 @@ inference.py    its graph: that of the training without what only the training n
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
 checkpoints.py  everything that a run needs to continue
+state.py        what a checkpoint says of its run
+metrics.py      what metrics.json says of a finished run
+contents.py     JSON that others may have written, checked
 summaries.py    event files for TensorBoard
 source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve

@@ -104,6 +104,8 @@ def read_history(value: Any, step: int) -> list[dict[str, float]]:
         whole(row["step"], "step in the history", before["step"] + 1, step)
         if row["epoch"] <= before["epoch"] or row["seconds"] < before["seconds"]:
             raise ValueError("the rows of its history are not in the order of time")
+        if row["epoch"] > before["epoch"] + 1:
+            raise ValueError("its history lacks an epoch")
         before = row
     return value
 

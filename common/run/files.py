@@ -101,9 +101,15 @@ def require_writable_folder(folder: Path | str) -> Path:
         the folder as a Path.
 
     Raises:
-        UserError: it is a file, or cannot be created or written.
+        UserError: it is a file, or cannot be created or written, or its name is no Unicode text,
+            which TensorFlow would write otherwise than Python.
     """
     folder = Path(folder)
+    if os.fsencode(folder) != str(folder).encode("utf-8", "replace"):
+        raise UserError(
+            f"cannot write to the output directory {folder}: its name is not in UTF-8. Choose "
+            "another one with --output-dir."
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -38,13 +38,16 @@ def read_metrics(folder: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
         if value.get(name) is None:
             raise ValueError(f"it has no {name}")
     entry(value, "model", str)
-    read_history(value.get("history"), MOST)
+    history = read_history(value.get("history"), MOST)
+    last = history[-1]["step"] if history else None
     # A loop that was left early has measured nothing.
     there = {name: one for name, one in value.items() if one is not None}
     for name in there.keys() & set(FRACTIONS):
         number(value[name], name, 0, 1)
     for name in there.keys() & set(COUNTS):
         whole(value[name], name, 0)
+    if there.get("steps", last) != last:
+        raise ValueError("its steps are not those of its history")
     for name in there.keys() & {"machine", "training_step"}:
         entry(value, name, str)
     number(there.get("train_seconds", 0), "train_seconds", 0, LONGEST)
