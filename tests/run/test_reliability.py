@@ -64,16 +64,18 @@ def test_a_full_disk_at_any_write_is_a_sentence_and_the_old_run_stays(small_disk
     filler = small_disk / "filler"
     stat = os.statvfs(small_disk)
     filler.write_bytes(bytes(stat.f_bavail * stat.f_frsize))
-    with pytest.raises(UserError, match=r"cannot write .*\.png: No space left on device"):
+    with pytest.raises(UserError, match=r"cannot write .*: No space left on device\. .* --resume$"):
         mnist_softmax.main([*flags, "--resume"])  # it is finished: only the report is written anew
     filler.unlink()
     failures = 0
+    capsys.readouterr()
     for kilobytes in range(0, 400, 30):
         stat = os.statvfs(small_disk)
         free = stat.f_bavail * stat.f_frsize
         filler.write_bytes(bytes(max(0, free - kilobytes * 1024)))
         try:
             mnist_softmax.main([*flags, "--seed", "1"])
+            assert capsys.readouterr().err == ""
             break  # now there was space for everything
         except UserError as error:
             message = str(error)

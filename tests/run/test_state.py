@@ -5,72 +5,13 @@ import os
 import re
 import shutil
 
-import mnist_softmax
 from common import UsageError, UserError
-from common.data import load_data
-from common.run import report
 from common.run.checkpoints import Checkpoints
 from common.run.state import found_checkpoints, parse_state, read_state
-from common.session import new_session
-from common.training import num_training_steps
 
 import crafted
-import idx_files
 import pytest
 import shell
-
-
-class Small:
-    """A run of 27 steps on a few small images, whose parts are quickly repeated."""
-
-    def __init__(self, folder):
-        self.data = idx_files.write_data_set(folder / "data", 88, 20, (6, 6))
-        self.finished = folder / "finished"
-        self.train(self.finished)
-
-    def flags(self, folder, *more):
-        length = ["--epochs", "3"] if "--epochs" not in more else []
-        where = ["--data-dir", self.data, "--output-dir", folder]
-        return [str(flag) for flag in ("--batch-size", 10, *length, *where, *more)]
-
-    def train(self, folder, *more):
-        mnist_softmax.main(self.flags(folder, *more))
-        return shell.metrics_in(folder)
-
-    def copy(self, folder):
-        shutil.copytree(self.finished, folder)
-        return folder / "checkpoints"
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "draw", lambda *_: [])
-        yield Small(tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
-def restoring(small, tmp_path_factory):
-    """A function of a folder of checkpoints → the step to which they restore a session."""
-    settings = mnist_softmax.read_settings(small.flags(tmp_path_factory.mktemp("restoring")))
-    data = load_data(settings.data_dir)
-    net = mnist_softmax.build_graph(settings, data)
-    facts = {"steps": num_training_steps(settings, len(data.train)), "data": data.fingerprint()}
-    with new_session(net, settings) as session:
-        checkpoints = Checkpoints(session, facts)
-
-        def restore(folder):
-            checkpoints._folder = folder
-            step, seconds = checkpoints.restore()
-            assert seconds >= 0
-            return step
-
-        yield restore
-
-
-@pytest.fixture(scope="module")
-def last(small):
-    return small.finished / "checkpoints" / "step-27"
 
 
 @pytest.fixture(scope="module")
@@ -250,72 +191,3 @@ def test_a_damaged_folder_is_one_sentence(small, forge, tmp_path, capsys):
         small.train(folder.parent, "--resume")
     assert len(capsys.readouterr().err.splitlines()) == 3
     assert shell.metrics_in(folder.parent) == shell.metrics_in(small.finished)
-
-
-# Damaged bits.
-
-
-class Damaged:
-    """Restores one checkpoint in a folder of its own after damage; counts what comes of it."""
-
-    def __init__(self, restoring, last, folder):
-        self.contents = {p.name: p.read_bytes() for p in last.parent.glob(f"{last.name}.*")}
-        self._restoring, self._folder, self.outcomes = restoring, folder, []
-
-    def attempt(self, part, content):
-        for name, whole in self.contents.items():
-            (self._folder / name).write_bytes(content if name.endswith(part) else whole)
-        try:
-            outcome = self._restoring(self._folder)
-        except UserError as error:
-            outcome = str(error)
-            assert "\n" not in outcome
-        self.outcomes.append(outcome)
-        assert outcome == 27 or outcome.startswith("none of the checkpoints in "), (part, outcome)
-        return outcome
-
-    def flip(self, part, bit):
-        (content,) = (bytearray(c) for name, c in self.contents.items() if name.endswith(part))
-        content[bit // 8] ^= 1 << bit % 8
-        return self.attempt(part, content)
-
-    def truncate(self, part, length):
-        (content,) = (c for name, c in self.contents.items() if name.endswith(part))
-        assert self.attempt(part, content[:length]) != 27
-
-    def sizes(self):
-        return {name.split(".")[1]: len(content) for name, content in self.contents.items()}
-
-
-@pytest.fixture
-def damaged(restoring, last, tmp_path, capsys):
-    return Damaged(restoring, last, tmp_path)
-
-
-def test_some_flipped_bits_and_truncations_are_refused_or_do_no_harm(damaged):
-    index, data = "index", "data-00000-of-00001"
-    sizes = damaged.sizes()
-    for bit in range(0, 8 * sizes[index], 67):
-        damaged.flip(index, bit)
-    for bit in range(0, 8 * sizes[data], 8 * sizes[data] // 40):
-        damaged.flip(data, bit)
-    for part in (index, data):
-        for length in range(0, sizes[part], sizes[part] // 10):
-            damaged.truncate(part, length)
-    assert len(damaged.outcomes) > 100
-
-
-@pytest.mark.slow
-def test_every_flipped_bit_and_truncation_is_refused_or_does_no_harm(damaged):
-    index, data = "index", "data-00000-of-00001"
-    sizes = damaged.sizes()
-    for bit in range(8 * sizes[index]):
-        damaged.flip(index, bit)
-    harmless = damaged.outcomes.count(27)
-    for bit in range(0, 8 * sizes[data], 7):
-        assert damaged.flip(data, bit) != 27
-    for part in (index, data):
-        for length in range(sizes[part]):
-            damaged.truncate(part, length)
-    print(f"{len(damaged.outcomes)} damaged checkpoints, {harmless} read as if whole")
-    assert harmless < 8 * 48  # within the file's last 48 bytes, of which some have no meaning
