@@ -29,6 +29,8 @@ class Evaluation(NamedTuple):
     """integers [n]: the true classes."""
     loss: float
     """The mean loss over the images."""
+    probabilities: np.ndarray
+    """float32 [n, classes]: those of the classes for each image."""
 
     @property
     def total(self) -> int:
@@ -59,16 +61,18 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
     """
     net = session.state.net
 
-    def evaluate_from(start: int) -> tuple[np.ndarray, float]:
+    def evaluate_from(start: int) -> tuple[np.ndarray, np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)
         feed_dict = {net.x: split.images[batch], net.y_true: split.labels[batch]}
-        predicted, loss = session.run([net.y_pred_cls, net.loss], feed_dict)
-        return predicted, float(loss) * len(predicted)
+        fetches = [net.y_pred_cls, net.y_pred, net.loss]
+        predicted, probabilities, loss = session.run(fetches, feed_dict)
+        return predicted, probabilities, float(loss) * len(predicted)
 
     with status(doing) if doing else nullcontext(), averaged_weights(session):
         results = list(map_batches(evaluate_from, range(0, len(split), BATCH_SIZE)))
-    predicted, losses = zip(*results, strict=True)
-    return Evaluation(np.concatenate(predicted), split.labels, sum(losses) / len(split))
+    predicted, probabilities, losses = zip(*results, strict=True)
+    loss = sum(losses) / len(split)
+    return Evaluation(np.concatenate(predicted), split.labels, loss, np.concatenate(probabilities))
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:
@@ -103,19 +107,10 @@ def confusion_message(matrix: np.ndarray, class_names: Sequence[str]) -> str:
     """
     # All of it, however large: NumPy leaves out the middle of large arrays.
     rows = np.array2string(matrix, threshold=matrix.size + 1, max_line_width=10**6).splitlines()
+    width = len(str(matrix.max()))
+    columns = "  " + " ".join(f"{k:>{width}}" for k in range(len(matrix)))
     if list(class_names) != [str(number) for number in range(len(class_names))]:
         rows = [f"{row}  {visible(name)}" for row, name in zip(rows, class_names, strict=True)]
-    return "\n".join(["Confusion Matrix: (rows: true class, columns: predicted class)", *rows])
-
-
-def accuracy_per_class(matrix: np.ndarray) -> np.ndarray:
-    """Return the fraction of each true class that was recognised (its recall).
-
-    Args:
-        matrix: a confusion matrix, integers [classes, classes].
-
-    Returns:
-        float64 [classes]; NaN for a class without images.
-    """
-    totals = matrix.sum(axis=1)
-    return np.divide(np.diag(matrix), totals, out=np.full(len(matrix), np.nan), where=totals > 0)
+    return "\n".join(
+        ["Confusion Matrix: (rows: true class, columns: predicted class)", columns, *rows]
+    )

@@ -19,7 +19,8 @@ from sklearn import metrics
 NUMBERS = np.random.default_rng(0)
 LABELS = NUMBERS.integers(0, 4, 1_000).astype(np.int32)
 PREDICTED = np.where(NUMBERS.random(1_000) < 0.8, LABELS, NUMBERS.integers(0, 4, 1_000))
-EXAMPLE = Evaluation(PREDICTED, LABELS, 0.5)
+PROBABILITIES = np.eye(4, dtype=np.float32)[PREDICTED]
+EXAMPLE = Evaluation(PREDICTED, LABELS, 0.5, PROBABILITIES)
 
 
 def test_accuracy_equals_scikit_learn():
@@ -27,27 +28,16 @@ def test_accuracy_equals_scikit_learn():
     assert EXAMPLE.correct == EXAMPLE.accuracy * EXAMPLE.total
 
 
-def test_recall_per_class_equals_scikit_learn():
-    matrix = metrics.confusion_matrix(LABELS, PREDICTED)
-    expected = metrics.recall_score(LABELS, PREDICTED, average=None)
-    np.testing.assert_allclose(evaluation.accuracy_per_class(matrix), expected)
-
-
-def test_accuracy_per_class_by_hand():
-    matrix = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
-    fractions = evaluation.accuracy_per_class(matrix)
-    np.testing.assert_array_equal(fractions, [0.5, 1, 1, np.nan])  # class 3 does not occur
-
-
 def test_the_confusion_matrix_is_printed_whole():
     message = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("0", "1"))
-    heading, *rows = message.splitlines()
+    heading, columns, *rows = message.splitlines()
     assert heading == "Confusion Matrix: (rows: true class, columns: predicted class)"
+    assert columns == "   0  1"
     assert rows == ["[[ 5  0]", " [12  7]]"]
     named = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("circle", "cross"))
-    assert named.splitlines()[1:] == ["[[ 5  0]  circle", " [12  7]]  cross"]
+    assert named.splitlines()[2:] == ["[[ 5  0]  circle", " [12  7]]  cross"]
     large = np.arange(60 * 60).reshape(60, 60) + 10**6
-    rows = evaluation.confusion_message(large, [str(k) for k in range(60)]).splitlines()[1:]
+    rows = evaluation.confusion_message(large, [str(k) for k in range(60)]).splitlines()[2:]
     assert len(rows) == 60
     assert [int(n) for row in rows for n in row.strip("[] ").split()] == large.ravel().tolist()
 
@@ -60,7 +50,8 @@ def test_interval_equals_scipy(correct, total):
 
 def test_message():
     labels = np.zeros(10_000, np.int32)
-    message = evaluation.accuracy_message(Evaluation(labels + (np.arange(10_000) < 120), labels, 0))
+    predicted = labels + (np.arange(10_000) < 120)
+    message = evaluation.accuracy_message(Evaluation(predicted, labels, 0, np.eye(2)[predicted]))
     assert message == "Accuracy on Test-Set: 98.8% (9880 / 10000)"
 
 
@@ -76,12 +67,13 @@ def test_evaluation_in_batches_equals_evaluation_at_once(tmp_path, count):
         logits = new_fc_layer(tf.cast(x, tf.float32) / 25, 6, 4, use_relu=False)
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y_true, logits=logits)
         net = Namespace(graph=graph, x=x, y_true=y_true, loss=tf.reduce_mean(losses))
-        net.y_pred_cls = tf.argmax(logits, axis=1)
+        net.y_pred, net.y_pred_cls = tf.nn.softmax(logits), tf.argmax(logits, axis=1)
         net.train_step = tf.no_op()
     settings = mnist_softmax.read_settings(["--output-dir", str(tmp_path)])
     with new_session(net, settings) as session:
         result = evaluation.evaluate(session, Split(images, labels))
-        whole = session.run(logits, {x: images})
+        whole, probabilities = session.run([logits, net.y_pred], {x: images})
     np.testing.assert_array_equal(result.predicted, whole.argmax(axis=1))
+    np.testing.assert_allclose(result.probabilities, probabilities, atol=1e-6)
     assert result.total == count
     assert result.loss == pytest.approx(reference.cross_entropy(whole, labels), rel=1e-5)

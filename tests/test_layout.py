@@ -23,7 +23,7 @@ PACKAGES = {
     },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
-        *("datasets.orientation", "plots", "process"),
+        *("datasets.disputed", "datasets.orientation", "plots", "process"),
     },
     "parallel": {
         *("augmentation", "layers", "networks", "objective"),

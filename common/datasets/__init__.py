@@ -5,6 +5,7 @@ idx.py          one IDX file → one array
 idx_folders.py  four IDX files, named like MNIST's or EMNIST's
 download.py     the four files of MNIST: names, checksums, mirrors
 folders.py      train/CLASS/*.png and test/CLASS/*.png
+disputed.py     the test images of MNIST whose label people dispute
 npz.py          x_train, y_train, x_test, y_test in one file
 csv_files.py    one CSV file with label,pixel0,… in each row, as Kaggle has it
 csv_sets.py     one for training and one for the test

@@ -33,6 +33,7 @@ def plot_images(
     class_names: Sequence[str] | None = None,
     title: str = "The first images and their true classes",
     *,
+    probabilities: np.ndarray | None = None,
     show: bool = False,
 ) -> None:
     """Draw the first 9 images with their classes; without images, a message.
@@ -46,6 +47,7 @@ def plot_images(
         predicted_labels: integers `[n]`, or None to show only the true classes.
         class_names: a name per class; numbers if None.
         title: of the picture.
+        probabilities: floats `[n]` from 0 to 1, those of the predicted classes, or None.
         show: also keep the figure for `show_all`.
 
     Raises:
@@ -56,6 +58,8 @@ def plot_images(
     if predicted_labels is not None:
         for k, label in enumerate(predicted_labels[:9]):
             captions[k] += f"\nPredicted: {short_name(label, class_names)}"
+            if probabilities is not None:
+                captions[k] += f" ({percent_below_100(probabilities[k])})"
     if len(images):
         colours = colour_scale("gray_r", 0, 255)
         grid = Grid(images, colours, captions, WIDTH, columns=3, text_size=10)
@@ -64,6 +68,13 @@ def plot_images(
     else:
         message = "No images" if predicted_labels is None else "No errors"
         draw_message(path, title, show, message)
+
+
+def percent_below_100(probability: float) -> str:
+    """Return a probability as a percentage that is never rounded up to 100: `99.99 %`."""
+    digits = 0 if probability < 0.99 else 2
+    text = f"{100 * probability:.{digits}f} %"
+    return "> 99.99 %" if text.startswith("100") else text
 
 
 def plot_weights(

@@ -53,7 +53,9 @@ def _pictures(
     show = {"show": settings.show}
     images, labels, predicted = data.test.images, test.labels, test.predicted
     wrong = np.flatnonzero(predicted != labels)
-    first = wrong[:9]
+    # The errors of which the net is surest tell most about it, and about the labels.
+    confidence = test.probabilities[np.arange(len(labels)), predicted]
+    first = wrong[np.argsort(-confidence[wrong], kind="stable")][:9]
     yield (
         "images.png",
         lambda path: plots.plot_images(
@@ -68,7 +70,9 @@ def _pictures(
         lambda path: plots.plot_images(
             path,
             *(images[first], shape, labels[first], predicted[first], names),
-            title=f"The first {len(first)} of {len(wrong)} errors on {test.total:,} test images",
+            title=f"The {len(first)} most confident of {len(wrong)} errors on {test.total:,} test "
+            "images, with the probability of the predicted class",
+            probabilities=confidence[first],
             **show,
         ),
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 from common import UserError, plots
 from common.data import DataSets
-from common.evaluation import Evaluation, accuracy_interval, accuracy_per_class
+from common.datasets.disputed import disputed_errors
+from common.evaluation import Evaluation, accuracy_interval
 from common.layers import layers_of
 from common.process.machine import describe_machine
 from common.process.status import status
@@ -20,7 +21,7 @@ from common.session import averaged_weights
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from sklearn.metrics import confusion_matrix
+from sklearn.metrics import classification_report, confusion_matrix
 
 
 def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, Any]:
@@ -45,12 +46,19 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
     with averaged_weights(session):
         with status("Saving"):
             saved = _save(data, session, test, metrics)
-        _print_details(metrics, matrix, data.class_names)
+        _print_details(metrics, test, data.class_names)
         with status("Drawing"):
             files = draw(data, session, test, matrix)
     files += ["tensorboard/"] * state.settings.tensorboard
     print("Files written:")
-    for file in ["metrics.json", "predictions.npy", *saved, *files, "checkpoints/"]:
+    for file in [
+        "metrics.json",
+        "predictions.npy",
+        "probabilities.npy",
+        *saved,
+        *files,
+        "checkpoints/",
+    ]:
         print(f"  {visible(state.folder)}/{file}")
     if state.settings.show:
         plots.show_all()
@@ -74,9 +82,12 @@ def _save(
         with (
             atomic_path(folder / "metrics.json") as metrics_file,
             atomic_path(folder / "predictions.npy") as predictions_file,
+            atomic_path(folder / "probabilities.npy") as probabilities_file,
         ):
             metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
             np.save(predictions_file, predictions)
+            # As accurate as a diagram of them can show, in half the bytes.
+            np.save(probabilities_file, test.probabilities.astype(np.float16))
             return export(session, folder / "saved_model", data)
     except UserError as error:
         raise UserError(
@@ -105,6 +116,7 @@ def _metrics(
         "test_accuracy_interval": accuracy_interval(test.correct, test.total),
         "test_correct": test.correct,
         "test_total": test.total,
+        "disputed_errors": disputed_errors(test.predicted, test.labels),
         "confusion_matrix": matrix.tolist(),
         "history": state.history,
         "data": {
@@ -122,14 +134,22 @@ def _metrics(
     }
 
 
-def _print_details(
-    metrics: dict[str, Any], matrix: np.ndarray, class_names: tuple[str, ...]
-) -> None:
+def _print_details(metrics: dict[str, Any], test: Evaluation, class_names: tuple[str, ...]) -> None:
     low, high = metrics["test_accuracy_interval"]
     print(f"95 % interval of the accuracy: {low:.2%} to {high:.2%}")
-    print("Accuracy per class:")
-    for name, fraction in zip(class_names, accuracy_per_class(matrix), strict=True):
-        shown = "no test images" if np.isnan(fraction) else f"{fraction:.1%}"
-        print(f"  {visible(name)}: {shown}")
+    if metrics["disputed_errors"] is not None:
+        errors, disputed = test.total - test.correct, metrics["disputed_errors"]
+        print(f"{errors} errors, {disputed} of them on images whose label people dispute")
+    # A class without test images, or that is never predicted, has no such numbers: nan.
+    print("Precision, recall and F1 of each class:")
+    print(
+        classification_report(
+            *(test.labels, test.predicted),
+            labels=range(len(class_names)),
+            target_names=[visible(name) for name in class_names],
+            digits=3,
+            zero_division=np.nan,
+        ).rstrip()
+    )
     if metrics["train_seconds"] is not None:
         print(f"Time usage: {timedelta(seconds=round(metrics['train_seconds']))}")
