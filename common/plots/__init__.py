@@ -1,6 +1,7 @@
 """Arrays → pictures: each function takes arrays and writes one PNG file.
 
     images.py     images, weights, filters, outputs of layers, the preparation of a picture
+    digits.py     distorted copies, a mosaic with the errors first, the answers of several nets
     curves.py     loss and accuracy by epoch, accuracy against training time
     confusion.py  confusion matrices
     robustness.py  accuracy against the strength of a distortion, confidence against accuracy
@@ -17,6 +18,7 @@ The first picture imports Matplotlib; importing this package does not.
 
 from common.plots.confusion import plot_confusion_matrices, plot_confusion_matrix
 from common.plots.curves import plot_accuracy_against_time, plot_curves
+from common.plots.digits import plot_answers, plot_copies, plot_mosaic
 from common.plots.images import (
     plot_filters,
     plot_images,
@@ -31,12 +33,15 @@ from common.plots.windows import require_display, show_all
 __all__ = [
     "draw_each",
     "plot_accuracy_against_time",
+    "plot_answers",
     "plot_confusion_matrices",
     "plot_confusion_matrix",
+    "plot_copies",
     "plot_curves",
     "plot_filters",
     "plot_images",
     "plot_layer_outputs",
+    "plot_mosaic",
     "plot_panels",
     "plot_preparation",
     "plot_reliability",

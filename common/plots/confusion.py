@@ -70,8 +70,9 @@ def plot_confusion_matrices(
     names: Sequence[str],
     class_names: Sequence[str] | None = None,
     title: str = "Errors by true and predicted class: fewer and paler cells are better",
+    seeds: int = 1,
 ) -> None:
-    """Draw the errors of several models side by side on one logarithmic colour scale.
+    """Draw the errors of several models side by side on one logarithmic colour scale from 1.
 
     Args:
         path: the file to write.
@@ -80,24 +81,28 @@ def plot_confusion_matrices(
         names: the name of each model.
         class_names: a name per class; numbers if None.
         title: of the picture.
+        seeds: over how many runs the counts are means.
 
     Raises:
         UserError: the file cannot be written.
     """
     import_matplotlib()
-    from matplotlib.colors import SymLogNorm
+    from matplotlib.colors import LogNorm
 
     errors = [np.ma.array(m, mask=np.eye(len(m), dtype=bool), dtype=float) for m in matrices]
-    most = max(1.0, *(float(e.filled(0).max()) for e in errors))
+    most = max(2.0, *(float(e.filled(0).max()) for e in errors))
     rows = -(-len(errors) // 3)
     with new_picture(path, title, False, 290 * rows, layout="compressed") as figure:
         colours = colour_scale("YlOrBr", 0, most)
-        colours.set_norm(SymLogNorm(1, vmin=0, vmax=most))
+        colours.set_norm(LogNorm(1, most))
+        # Cells with less than one error are white.
+        colours.set_cmap(colours.cmap.with_extremes(under="white", bad="#DDDDDD"))
         grid = figure.subplots(rows, min(3, len(errors)), squeeze=False)
         for axes in grid.flat[len(errors) :]:
             axes.set_axis_off()
         for axes, error, name in zip(grid.flat, errors, names, strict=False):
-            axes.imshow(error, norm=colours.norm, cmap=colours.cmap)
+            shown_error = np.ma.masked_array(np.maximum(error.filled(0), 1e-9), error.mask)
+            axes.imshow(shown_error, norm=colours.norm, cmap=colours.cmap)
             shown = textwrap.shorten(name, 36, placeholder=" …")
             axes.set_title(f"{shown}\n{error.sum():.0f} errors", size=9)
             axes.set(xlabel="Predicted class", ylabel="True class")
@@ -106,7 +111,9 @@ def plot_confusion_matrices(
                 slant = {"rotation": 90} if max(map(len, labels)) > 3 else {}
                 axes.set_xticks(range(len(labels)), labels, size=8, **slant)
                 axes.set_yticks(range(len(labels)), labels, size=8)
-        bar = figure.colorbar(colours, ax=grid, label="Number of errors", shrink=0.8)
-        ticks = [t for t in (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most]
+        label = f"Number of errors, mean of {seeds} seeds" if seeds > 1 else "Number of errors"
+        bar = figure.colorbar(colours, ax=grid, label=label, shrink=0.8)
+        bar.ax.yaxis.minorticks_off()
+        ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if t <= most]
         bar.set_ticks(ticks, labels=[str(tick) for tick in ticks])
         bar.minorticks_off()

@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 # The two test images whose layer outputs are drawn, as in Hvass's tutorial.
 IMAGES_FOLLOWED = [0, 13]
 # How often the picture of --augment shows each image.
-NUM_COPIES = 16
+NUM_COPIES = 17
 
 
 def draw(data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarray) -> list[str]:
@@ -81,6 +81,10 @@ def _pictures(
         "confusion_matrix.png",
         lambda path: plots.plot_confusion_matrix(path, matrix, names, title=title, **show),
     )
+    yield (
+        "mosaic.png",
+        lambda path: plots.plot_mosaic(path, images, shape, labels, predicted, **show),
+    )
     yield "curves.png", lambda path: plots.plot_curves(path, state.history, **show)
     for nodes in session.graph.get_collection(AUGMENTED):  # with --augment only
         yield "augmented.png", partial(_draw_augmented, data, session, nodes)
@@ -100,11 +104,10 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
     # In full strength, as in the first steps.
     feed_dict = {net.x: copies, net.is_training: True, strength: 1.0}
     copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
-    plots.plot_layer_outputs(
+    plots.plot_copies(
         path,
         data.train.images[:2].reshape(-1, *shape),
-        np.moveaxis(copies, 1, -1),
-        ["a training image", "another one"],
+        copies,
         title=f"What --augment makes of two training images: {NUM_COPIES} of many ways",
         show=session.state.settings.show,
     )
