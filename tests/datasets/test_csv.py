@@ -1,13 +1,15 @@
 """common/datasets/: CSV files as Kaggle has them."""
 
 import gzip
+import random
+import re
 
 from common.data import DataError, load_data
 from common.datasets.csv_files import read_table
 
 import numpy as np
 import pytest
-from idx_files import sentence_of
+from idx_files import mutate, sentence_of
 
 HEAD = "label," + ",".join(f"pixel{k}" for k in range(64))
 
@@ -171,3 +173,16 @@ def test_files_that_are_no_tables_get_a_sentence(tmp_path, write):
     write("b_train.csv")
     with pytest.raises(DataError, match=r"2 training files .*name one"):
         load_data(tmp_path)
+
+
+def test_damaged_tables_are_read_or_refused_with_a_sentence(write):
+    path = write()
+    content, chance, refused = path.read_bytes(), random.Random(0), []
+    for _ in range(300):
+        path.write_bytes(mutate(content, chance, front=500))
+        try:
+            load_data(path)
+        except DataError as error:  # anything else fails the test
+            refused.append(str(error))
+    assert len(refused) > 100
+    assert all(re.fullmatch(r"[^\n]{20,999}\.", sentence) for sentence in refused)
