@@ -30,7 +30,7 @@ def as_in_the_files(rows):
 def run(tmp_path_factory):
     """The folder of a run of softmax regression with such images."""
     folder = tmp_path_factory.mktemp("other")
-    train, test = load_data(train_size=4_000).train, load_data().test.first(500)
+    train, test = load_data(train_size=4_000).train, load_data().test.first(300)
     np.savez(
         folder / "data.npz",
         x_train=as_in_the_files(train.images),
@@ -102,20 +102,20 @@ def test_pictures_of_the_size_of_the_images_pass_unchanged_if_they_are_alike(
 
 
 def test_rows_of_a_csv_file_are_classified_as_the_images_of_the_run(run, tmp_path, capsys):
-    test = load_data().test.first(500)
+    test = load_data().test.first(300)
     with (tmp_path / "test.csv").open("w") as file:
         writer = csv.writer(file)
         writer.writerow([f"pixel{k}" for k in range(784)])
-        writer.writerows(as_in_the_files(test.images).reshape(500, 784).tolist())
+        writer.writerows(as_in_the_files(test.images).reshape(300, 784).tolist())
     flags = ["--csv", tmp_path / "test.csv", "--model", run, "--output-dir", tmp_path]
     (answer,) = predict.main(list(map(str, flags)))
     output = capsys.readouterr().out
-    assert "500 images, classified by run" in output
+    assert "300 images, classified by run" in output
     assert answer["submission"] == str(tmp_path / "submission.csv")
     with (tmp_path / "submission.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     assert head == ["ImageId", "Label"]
-    assert [row[0] for row in rows] == [str(k) for k in range(1, 501)]
+    assert [row[0] for row in rows] == [str(k) for k in range(1, 301)]
     predicted = [CLASSES.index(name) for _, name in rows]
     assert predicted == np.load(run / "predictions.npy")[:, 1].tolist()
     assert np.mean(predicted == test.labels) > 0.7
