@@ -178,7 +178,7 @@ def _files(paths: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             left_out.add_from(path, "in the folder")
     if sentence := left_out.sentence():
-        print(sentence, file=sys.stderr)
+        print(visible(sentence), file=sys.stderr)
     return list(dict.fromkeys(files))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from common.datasets.csv_files import read_table
 from common.datasets.idx import DataError, times
 from common.datasets.pixels import to_bytes
+from common.process.text import visible
 from common.run.files import atomic_path, require_writable_folder
 
 import numpy as np
@@ -58,8 +59,8 @@ def answer_table(path: Path, model: Model, folder: Path) -> dict[str, str]:
     if table.labels is not None:
         right = sum(a == b for a, b in zip(answers, table.labels.tolist(), strict=True))
         lines.append(f"{right:,} of {len(answers):,} answers are those of its column of labels")
-    print("\n  ".join(lines))
-    print(f"Files written:\n  {target}")
+    print("\n  ".join(map(visible, lines)))
+    print(f"Files written:\n  {visible(target)}")
     return {"file": str(path), "submission": str(target)}
 
 

@@ -60,7 +60,7 @@ class LeftOut:
             elif path.is_dir():
                 self.add(path, why_folders)
             elif suffix not in SUFFIXES:
-                self.add(path, f"of a kind that is not read, {_printable(suffix) or 'no suffix'}")
+                self.add(path, f"of a kind that is not read, {suffix or 'no suffix'}")
 
     def sentence(self, folder: Path | None = None) -> str | None:
         """Return what was noted as one sentence; paths are shown as they are seen from `folder`."""
@@ -70,11 +70,7 @@ class LeftOut:
         for (kind, why), paths in self._found.items():
             several = len(paths) > 1
             example = paths[0].relative_to(folder) if folder else paths[0]
-            example = f"{_printable(example)}{', …' * several}"
+            example = f"{example}{', …' * several}"
             parts.append(f"{len(paths):,} {kind}{'s' * several} {why} ({example})")
-        where = f" of {_printable(folder)}" if folder else ""
+        where = f" of {folder}" if folder else ""
         return f"left out{where}: {'; '.join(parts)}"
-
-
-def _printable(text: object) -> str:
-    return "".join(char if char.isprintable() else "�" for char in str(text))
