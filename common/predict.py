@@ -125,7 +125,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--prepare-always",
         action="store_true",
         help="also prepare pictures that have just the size of the model's images, such as "
-        "28 × 28; otherwise they pass unchanged",
+        "28 × 28, and are light on dark or dark on light like these; otherwise they pass unchanged",
     )
     parser.add_argument(
         "--csv",

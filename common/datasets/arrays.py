@@ -114,9 +114,8 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
     if not remark and contents.named_emnist and not transpose:
         remark = "WARNING: the images of EMNIST's files are transposed; for these use --transpose"
     remarks += [remark] if remark else []
-    conventions = Conventions(
-        polarity, transpose, largest, tuple(map(visible, dict.fromkeys(remarks)))
-    )
+    remarks = tuple(map(visible, dict.fromkeys(remarks)))  # each once
+    conventions = Conventions(polarity, transpose, largest, remarks)
     return Arrays(x, y, test_images, test_labels, names, num_validation, conventions)
 
 
