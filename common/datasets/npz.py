@@ -24,8 +24,8 @@ def read_npz(path: Path | str) -> Contents:
     """Read `x_train`, `y_train`, `x_test`, `y_test` and, where they are, two more things.
 
     `x_val` and `y_val` are the validation split (also with `valid` or `validation` for `val`), and
-    `class_names` names the classes. The arrays may also be called `train_images`, `train_labels` and
-    so on.
+    `class_names` names the classes. The arrays may also be called `train_images`, `train_labels`,
+    and so on.
 
     Nothing is ever unpickled: a pickle can run any program. What an array's header announces is
     compared with the size of the file before memory is taken for it.
