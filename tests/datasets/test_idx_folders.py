@@ -50,6 +50,11 @@ def test_emnist_by_its_names_with_labels_from_one(tmp_path):
         DataError, match=r"several data sets.*emnist-digits-train.*emnist-letters-tr"
     ):
         load_data(tmp_path)
+    (tmp_path / "emnist-letters-test-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(
+        DataError, match="one of four files, but those of the test labels are missing"
+    ):
+        load_data(tmp_path / "emnist-letters-train-images-idx3-ubyte.gz")
     (tmp_path / "classes.txt").unlink()
     chosen = tmp_path / "emnist-digits-train-images-idx3-ubyte.gz"
     assert load_data(chosen).class_names == tuple("0123456789")
