@@ -86,12 +86,7 @@ class DataSets:
 
     def fingerprint(self) -> str:
         """Return checksums of everything that training sees, to recognise the same data by."""
-        parts = (
-            self.train.images,
-            self.train.labels,
-            self.validation.images,
-            self.validation.labels,
-        )
+        parts = [array for s in (self.train, self.validation) for array in (s.images, s.labels)]
         return "-".join(f"{zlib.crc32(part):08x}" for part in parts)
 
 

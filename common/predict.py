@@ -54,13 +54,15 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
 
     models = load_models(options.model)
     if options.csv:
-        return _answer_table(options, models[0])
+        from common.datasets.submission import answer_table
+
+        return [answer_table(options.csv, models[0], options.output_dir)]
     folder = require_writable_folder(options.output_dir) if options.explain else None
-    prepared, problems = _prepare_all(_files(options.picture), models[0].image_shape, options)
+    prepared, problems = _prepare_all(_files(options.picture), models[0], options)
 
     good = [one for one in prepared.values() if one is not None]
     images = np.concatenate([one.images for one in good]) if good else None
-    answers = [model.probabilities(model.as_trained(images)) if good else None for model in models]
+    answers = [model.probabilities(images) if good else None for model in models]
     rows, start = [], 0
     for path, one in prepared.items():
         row: dict[str, Any] = {"file": str(path)}
@@ -123,7 +125,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--prepare-always",
         action="store_true",
         help="also prepare pictures that have just the size of the model's images, such as "
-        "28 × 28; otherwise they pass unchanged",
+        "28 × 28, and are light on dark or dark on light like these; otherwise they pass unchanged",
     )
     parser.add_argument(
         "--csv",
@@ -166,27 +168,22 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _answer_table(options: argparse.Namespace, model: Model) -> list[dict[str, Any]]:
-    """Classify the rows of a CSV file and write the answers."""
-    from common.datasets.submission import answer_table
-
-    target = require_writable_folder(options.output_dir) / "submission.csv"
-    lines = answer_table(options.csv, model, target)
-    print("\n  ".join(lines))
-    print(f"Files written:\n  {target}")
-    return [{"file": str(options.csv), "submission": str(target)}]
-
-
 def _files(paths: Sequence[Path]) -> list[Path]:
     """Replace folders by the pictures in them; drop repetitions."""
-    from common.pictures.reading import list_pictures
+    from common.pictures.listing import LeftOut, list_pictures
 
-    files = [file for path in paths for file in (list_pictures(path) if path.is_dir() else [path])]
+    files, left_out = [], LeftOut()
+    for path in paths:
+        files += list_pictures(path) if path.is_dir() else [path]
+        if path.is_dir():
+            left_out.add_from(path, "in the folder")
+    if sentence := left_out.sentence():
+        print(visible(sentence), file=sys.stderr)
     return list(dict.fromkeys(files))
 
 
 def _prepare_all(
-    files: Sequence[Path], image_shape: tuple[int, int], options: argparse.Namespace
+    files: Sequence[Path], model: Model, options: argparse.Namespace
 ) -> tuple[dict[Path, Prepared | None], dict[Path, str]]:
     """Prepare each file; where that is impossible, keep the sentence that says why."""
     from common.pictures.preparation import prepare
@@ -198,7 +195,11 @@ def _prepare_all(
     for path in tqdm(files, desc="Pictures", disable=None, leave=False):
         try:
             one = prepare(
-                path, image_shape, segment=options.segment, unchanged=not options.prepare_always
+                path,
+                model.image_shape,
+                segment=options.segment,
+                unchanged=not options.prepare_always,
+                polarity=model.polarity,
             )
             # Only a drawing needs the large arrays, so that a folder of 10,000 photos fits.
             prepared[path] = one if options.explain else one.without_steps()
@@ -239,13 +240,11 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
     note = ""
     if not one.boxes:
         note = " taken as it is, since it has the size of the model's images"
-        if np.median(one.images[0]) > 127:
-            note += ". It looks dark on light, unlike MNIST; if it is, use --prepare-always"
     print(f"{visible(row['file'])}:{note}")
     names = [visible(model.name) for model in models]
     width = max(map(len, names))
     for image, digit in zip(one.images, row["digits"], strict=True):
-        print(draw_as_text(models[0].as_trained(image)))
+        print(draw_as_text(image))
         for model, name in zip(models, names, strict=True):
             best = "   ".join(_best(digit["models"][model.name]))
             print(f"  {name:<{width}}  {best}")
@@ -287,7 +286,7 @@ def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: 
         one.picture.colours,
         one.ink,
         one.boxes,
-        models[0].as_trained(one.images),
+        one.images,
         said,
         title=f"How {one.picture.path.name} becomes what the net sees",
     )

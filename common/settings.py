@@ -122,9 +122,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
             ".npz file with x_train, y_train, x_test, y_test, or a CSV file as Kaggle has them",
             DEFAULT_DATA_DIR,
         ),
-        "transpose": Flag(
-            bool, "exchange rows and columns of all images, as EMNIST's files need", False
-        ),
+        "transpose": Flag(bool, "exchange rows and columns, as EMNIST's images need", False),
         "from": Flag(
             Path,
             "folder of the finished run whose layers are kept",

@@ -144,6 +144,8 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
     source = read_source(settings.transfer_from)
     data = load_data(settings.data_dir, settings.train_size, settings.transpose)
     _require_same_size(source, data)
+    if remark := _polarity_remark(source, data):
+        print(remark)
     net = build_graph(settings, data)
     frozen_by_name(net.graph, source)  # before the session takes memory for a net that does not fit
     with new_session(net, settings) as session:
@@ -179,6 +181,17 @@ def _require_same_size(source: Source, data: DataSets) -> None:
             f"{there[1]} pixels, and these have {here[0]} × {here[1]}. Choose images of the same "
             "size with --data-dir, or another source."
         )
+
+
+def _polarity_remark(source: Source, data: DataSets) -> str | None:
+    """Return a warning if the new images are dark on light and those of the source are not."""
+    there, here = source.metrics["data"].get("polarity"), data.conventions.polarity
+    if not there or not here or there == here:
+        return None
+    return (
+        f"WARNING: {source.folder} was trained with images {there}, and these are {here}; its "
+        "layers will find little in them: invert them (255 - x)"
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ COMMANDS = ["compare", "predict", "transfer"]
 PACKAGES = {
     "process": set(),
     "datasets": {"pictures", "process", "run.files"},
-    "pictures": {"datasets.idx"},
+    "pictures": {"datasets.idx", "datasets.orientation"},
     "plots": {"process.streams", "process.text", "run.files"},
     "comparison": {
         *("data", "datasets.orientation", "plots", "process"),

@@ -8,11 +8,14 @@ import mnist_softmax
 from benchmarks import renderings
 from common import UserError, predict
 from common.data import load_data
+from common.datasets.orientation import POLARITIES
+from common.pictures.preparation import prepare
 from common.run.model import Model
 
 import numpy as np
 import pytest
 import shell
+from PIL import Image
 
 CLASSES = [f"digit {k}" for k in range(10)]
 
@@ -27,7 +30,7 @@ def as_in_the_files(rows):
 def run(tmp_path_factory):
     """The folder of a run of softmax regression with such images."""
     folder = tmp_path_factory.mktemp("other")
-    train, test = load_data(train_size=4_000).train, load_data().test.first(500)
+    train, test = load_data(train_size=4_000).train, load_data().test.first(300)
     np.savez(
         folder / "data.npz",
         x_train=as_in_the_files(train.images),
@@ -74,21 +77,45 @@ def test_pictures_are_prepared_as_the_training_images_were(run, tmp_path, capsys
     assert drawn[0].count("█") == 56  # the net sees dark on light
 
 
+def test_pictures_of_the_size_of_the_images_pass_unchanged_if_they_are_alike(
+    run, trained_run, tmp_path, capsys
+):
+    """Where a picture is like the training images it is not touched; otherwise it is prepared."""
+    image = load_data().test.images[0].reshape(28, 28)
+    moved = np.roll(image, 4, axis=0)  # preparation would centre it
+    read = {}
+    for name, pixels in (("light", moved), ("dark", 255 - moved)):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+        for polarity in (*POLARITIES, None):
+            prepared = prepare(tmp_path / f"{name}.png", polarity=polarity).images[0]
+            read[name, polarity] = prepared
+            unchanged = np.array_equal(prepared, pixels)
+            assert unchanged == (polarity in (None, POLARITIES[name == "dark"]))
+    light, dark = (read[name, one] for name, one in zip(("dark", "light"), POLARITIES, strict=True))
+    assert np.array_equal(light, 255 - dark)
+    assert np.abs(np.argwhere(light > 127).mean(axis=0) - 13.5).max() < 1.5  # centred
+
+    models = ["--model", run, "--model", trained_run("mnist_softmax").folder]
+    with pytest.raises(UserError, match=r"light on dark and .* dark on light; use them one at"):
+        predict.main(list(map(str, [tmp_path, *models])))
+    capsys.readouterr()
+
+
 def test_rows_of_a_csv_file_are_classified_as_the_images_of_the_run(run, tmp_path, capsys):
-    test = load_data().test.first(500)
+    test = load_data().test.first(300)
     with (tmp_path / "test.csv").open("w") as file:
         writer = csv.writer(file)
         writer.writerow([f"pixel{k}" for k in range(784)])
-        writer.writerows(as_in_the_files(test.images).reshape(500, 784).tolist())
+        writer.writerows(as_in_the_files(test.images).reshape(300, 784).tolist())
     flags = ["--csv", tmp_path / "test.csv", "--model", run, "--output-dir", tmp_path]
     (answer,) = predict.main(list(map(str, flags)))
     output = capsys.readouterr().out
-    assert "500 images, classified by run" in output
+    assert "300 images, classified by run" in output
     assert answer["submission"] == str(tmp_path / "submission.csv")
     with (tmp_path / "submission.csv").open(newline="") as file:
         head, *rows = csv.reader(file)
     assert head == ["ImageId", "Label"]
-    assert [row[0] for row in rows] == [str(k) for k in range(1, 501)]
+    assert [row[0] for row in rows] == [str(k) for k in range(1, 301)]
     predicted = [CLASSES.index(name) for _, name in rows]
     assert predicted == np.load(run / "predictions.npy")[:, 1].tolist()
     assert np.mean(predicted == test.labels) > 0.7
@@ -141,3 +168,19 @@ def test_a_note_without_conventions_is_mnists_and_a_wrong_one_is_refused(run, tm
         path.write_text(json.dumps(note | {name: value}))
         with pytest.raises(UserError, match=r"classes\.json is damaged"):
             Model(tmp_path / "model")
+
+
+def test_what_is_left_out_of_a_folder_is_said(run, tmp_path, capsys):
+    image = renderings.enlarge(load_data().test.images[0].reshape(28, 28))
+    (tmp_path / "a.JFIF").write_bytes(renderings.render(image, [], "JPEG", 0))
+    for name in ("b.HEIC", "c.heic", "._a.jpg", ".DS_Store"):
+        (tmp_path / name).write_bytes(b"no picture")
+    (tmp_path / "more").mkdir()
+    rows = predict.main([str(tmp_path), "--model", str(run), "--json"])
+    assert [row["file"] for row in rows] == [str(tmp_path / "a.JFIF")]
+    output, errors = capsys.readouterr()
+    assert len(json.loads(output)) == 1
+    assert errors == (
+        f"left out: 1 file with a dot before the name ({tmp_path}/._a.jpg); 2 files of a kind that "
+        f"is not read, .heic ({tmp_path}/b.HEIC, …); 1 folder in the folder ({tmp_path}/more)\n"
+    )

@@ -13,6 +13,7 @@ from common.datasets.labels import number_labels
 from common.datasets.order import order_for_validation, random_order, size_of_validation
 from common.datasets.orientation import POLARITIES, orientation_remark, polarity_of
 from common.datasets.pixels import grey_images, to_bytes
+from common.process.text import visible
 
 import numpy as np
 
@@ -113,7 +114,8 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
     if not remark and contents.named_emnist and not transpose:
         remark = "WARNING: the images of EMNIST's files are transposed; for these use --transpose"
     remarks += [remark] if remark else []
-    conventions = Conventions(polarity, transpose, largest, tuple(dict.fromkeys(remarks)))
+    remarks = tuple(map(visible, dict.fromkeys(remarks)))  # each once
+    conventions = Conventions(polarity, transpose, largest, remarks)
     return Arrays(x, y, test_images, test_labels, names, num_validation, conventions)
 
 

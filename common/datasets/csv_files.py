@@ -29,7 +29,7 @@ ROWS = 1_000  # rows that are parsed at a time
 class Table(NamedTuple):
     """One CSV file."""
 
-    images: np.ndarray  # float32 [n, side, side]
+    images: np.ndarray  # uint8 or float32 [n, side, side]
     labels: np.ndarray | None  # strings [n]
     ids: tuple[str, np.ndarray] | None  # the name of the column, and strings [n]
 
@@ -118,7 +118,7 @@ def _read_table(path: Path, file: BinaryIO) -> Table:
                 f"{path} has more than the {MAX_ARRAY_BYTES:,} bytes of pixels allowed; make it "
                 "smaller."
             )
-        pixels.append(block)
+        pixels.append(_smallest(block))
         number += len(rows)
     if not pixels:
         raise DataError(f"{path} has no rows below its names; put an image into each row.")
@@ -130,6 +130,13 @@ def _read_table(path: Path, file: BinaryIO) -> Table:
         None if label is None else columns_of[label],
         None if id_ is None else (name, columns_of[id_]),
     )
+
+
+def _smallest(block: np.ndarray) -> np.ndarray:
+    """Return float32 pixels as uint8, in a quarter of the memory, where that loses nothing."""
+    with np.errstate(invalid="ignore"):  # NaN has no place among bytes, and is not equal to any
+        small = block.astype(np.uint8)
+    return small if np.array_equal(small, block) else block
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,18 +13,20 @@ from common.datasets.idx_folders import read_names
 
 import numpy as np
 
+# Words in the names of files for testing and validation, in place of train.
+TEST, VALIDATION = ("test",), ("val", "valid", "validation")
 ONE_IN = 7  # rows that are held out for the test where there are no others, as in MNIST
 HELD_OUT_SEED = 0
 
 
 def read_csv(path: Path) -> Contents:
-    """Read a training file and the test file that lies beside it, if that has labels.
+    """Read a training file and the files for testing and validation beside it, if they have labels.
 
-    Without one, one row in seven of each class is held out for the test.
+    Without a test file, one row in seven of each class is held out for the test.
 
     Args:
         path: a CSV file with labels, or a folder that `is_csv_folder` accepts. The names of the
-            training and the test file differ in the words train and test.
+            files differ in the words train, test and val.
 
     Raises:
         DataError: there are no labels, or a file cannot be read.
@@ -35,34 +38,56 @@ def read_csv(path: Path) -> Contents:
             f"{path} has no column of labels; call one of its columns label, or name the file "
             "with the labels (python -m common.predict --csv reads one without)."
         )
-    names = (str(path), str(path))
-    named_emnist = "emnist" in path.name.lower()
-    found, found_in = read_names(path.parent)
-    class_names = {"class_names": found, "names_from": found_in}
-    other = _test_file(path)
-    test = read_table(other) if other else None
-    if other and test.labels is not None:
-        part = Part(test.images, test.labels, str(other), str(other))
-        train_part = Part(train.images, train.labels, *names)
-        return Contents(train_part, part, named_emnist=named_emnist, **class_names)
-    held_out = _held_out(train.labels)
-    if not held_out.any():
-        raise DataError(
-            f"{path} has too few rows to hold some out for the test; put several rows of each "
-            "class there, or test rows with labels into a file of their own, test.csv."
+    names, found_in = read_names(path.parent)
+    facts = {"class_names": names, "names_from": found_in}
+    facts["named_emnist"] = "emnist" in path.name.lower()
+    remarks, reasons = [], []
+    validation = _part_beside(path, VALIDATION, remarks)
+    test = _part_beside(path, TEST, reasons)
+    held_out = np.zeros(len(train.labels), bool)
+    if test is None:
+        held_out = _held_out(train.labels)
+        if not held_out.any():
+            raise DataError(
+                f"{path} has too few rows to hold some out for the test; put several rows of each "
+                "class there, or test rows with labels into a file of their own, test.csv."
+            )
+        test = Part(train.images[held_out], train.labels[held_out], str(path), str(path))
+        (why,) = reasons or ["there is no test file with labels"]
+        remarks.append(
+            f"{why}; so one row in {ONE_IN} of {path.name}, {held_out.sum():,} rows, was held out "
+            "for the test"
         )
-    why = f"{other.name} has no labels" if other else "there is no test file with labels"
-    remark = (
-        f"{why}; so one row in {ONE_IN} of {path.name}, {held_out.sum():,} rows, was held out for "
-        "the test"
-    )
-    return Contents(
-        Part(train.images[~held_out], train.labels[~held_out], *names),
-        Part(train.images[held_out], train.labels[held_out], *names),
-        remarks=(remark,),
-        named_emnist=named_emnist,
-        **class_names,
-    )
+    images, labels = train.images, train.labels
+    if held_out.any():
+        images, labels = images[~held_out], labels[~held_out]
+    part = Part(images, labels, str(path), str(path))
+    return Contents(part, test, validation, remarks=tuple(remarks), **facts)
+
+
+def _part_beside(path: Path, words: tuple[str, ...], remarks: list[str]) -> Part | None:
+    """Read the file for testing or validation beside a training file, if it has labels.
+
+    Its name is that of the training file with another word in place of train, or it is the only
+    CSV file there with such a word in its name.
+    """
+    if "train" not in path.name.lower():
+        return None
+    pairs = {path.name.lower().replace("train", word).removesuffix(".gz") for word in words}
+    tables = [other for other in _tables(path.parent) if other != path]
+    found = [other for other in tables if other.name.lower().removesuffix(".gz") in pairs]
+    word = re.compile(f"(^|[^a-z])({'|'.join(words)})")
+    found = found or [other for other in tables if word.search(other.name.lower())]
+    if len(found) > 1:
+        names = ", ".join(other.name for other in found[:3])
+        remarks.append(f"which of {names} is the {words[-1]} file is not clear")
+    if len(found) != 1:
+        return None
+    table = read_table(found[0])
+    if table.labels is None:
+        remarks.append(f"{found[0].name} has no labels")
+        return None
+    return Part(table.images, table.labels, str(found[0]), str(found[0]))
 
 
 def is_csv(path: Path) -> bool:
@@ -75,11 +100,14 @@ def is_csv_folder(folder: Path) -> bool:
     return bool(_training_files(folder))
 
 
-def _training_files(folder: Path) -> list[Path]:
+def _tables(folder: Path) -> list[Path]:
     with suppress(OSError):  # what cannot be read is reported elsewhere
-        found = [path for path in folder.iterdir() if is_csv(path)]
-        return sorted(p for p in found if "train" in p.name.lower() and p.name[0] != ".")
+        return sorted(p for p in folder.iterdir() if is_csv(p) and p.name[0] != "." and p.is_file())
     return []
+
+
+def _training_files(folder: Path) -> list[Path]:
+    return [path for path in _tables(folder) if "train" in path.name.lower()]
 
 
 def _training_file(folder: Path) -> Path:
@@ -90,21 +118,6 @@ def _training_file(folder: Path) -> Path:
             "name one of them with --data-dir."
         )
     return found[0]
-
-
-def _test_file(path: Path) -> Path | None:
-    """Return the test file beside a training file, if there is one."""
-    low = path.name.lower()
-    at = low.rfind("train")
-    if at < 0:
-        return None
-    rest = path.name[at + len("train") :]
-    for word in ("test", "TEST", "Test"):
-        for end in (rest, rest.removesuffix(".gz"), f"{rest}.gz"):
-            other = path.with_name(path.name[:at] + word + end)
-            if other.is_file():
-                return other
-    return None
 
 
 def _held_out(labels: np.ndarray) -> np.ndarray:

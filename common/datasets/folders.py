@@ -13,8 +13,9 @@ from common import UserError
 from common.datasets.arrays import Contents, Part
 from common.datasets.idx import MAX_ARRAY_BYTES, DataError, times
 from common.datasets.labels import in_order
+from common.pictures.listing import LeftOut, list_pictures
 from common.pictures.preparation import prepare
-from common.pictures.reading import SUFFIXES, PictureError, list_pictures, read_picture
+from common.pictures.reading import PictureError, read_picture
 
 import numpy as np
 from tqdm import tqdm
@@ -25,27 +26,6 @@ VALIDATION = ("val", "valid", "validation")
 COLOURED = (
     0.1  # least difference of red, green and blue, from 0 to 1: compression makes smaller ones
 )
-
-
-class _LeftOut:
-    """What is in a folder tree but is not read, to be said in one sentence."""
-
-    def __init__(self) -> None:
-        self._found: dict[tuple[str, str], list[Path]] = {}
-
-    def add(self, path: Path, why: str) -> None:
-        kind = "folder" if path.is_dir() else "file"
-        self._found.setdefault((kind, why), []).append(path)
-
-    def sentence(self, folder: Path) -> str | None:
-        if not self._found:
-            return None
-        parts = []
-        for (kind, why), paths in self._found.items():
-            several = len(paths) > 1
-            example = _printable(paths[0].relative_to(folder)) + ", …" * several
-            parts.append(f"{len(paths):,} {kind}{'s' * several} {why} ({example})")
-        return f"left out of {_printable(folder)}: {'; '.join(parts)}"
 
 
 def is_folder_tree(folder: Path) -> bool:
@@ -72,7 +52,7 @@ def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None 
             several sizes, or one that cannot be read.
     """
     folder = Path(folder)
-    left_out = _LeftOut()
+    left_out = LeftOut()
     train, test, validation = _parts_of(folder, left_out)
     names, test_names = _class_names(train, left_out), _class_names(test, left_out)
     for name in in_order(set(names) ^ set(test_names)):
@@ -112,7 +92,7 @@ def read_folder_tree(folder: Path | str, prepared_shape: tuple[int, int] | None 
     )
 
 
-def _parts_of(folder: Path, left_out: _LeftOut) -> tuple[Path, Path, Path | None]:
+def _parts_of(folder: Path, left_out: LeftOut) -> tuple[Path, Path, Path | None]:
     """Return the folders for training, testing and, if there is one, validation."""
     found: dict[tuple[str, ...], Path] = {}
     for path in _entries(folder):
@@ -142,7 +122,7 @@ def _entries(folder: Path) -> list[Path]:
         ) from None
 
 
-def _class_names(folder: Path, left_out: _LeftOut) -> tuple[str, ...]:
+def _class_names(folder: Path, left_out: LeftOut) -> tuple[str, ...]:
     """Return the names of the folders in `folder`, numbers in the order of their values."""
     names = []
     for path in _entries(folder):
@@ -162,25 +142,12 @@ def _class_names(folder: Path, left_out: _LeftOut) -> tuple[str, ...]:
     return tuple(in_order(names))
 
 
-def _note_left_out(folder: Path, left_out: _LeftOut) -> None:
-    """Note what `list_pictures` does not return of a folder of one class."""
-    for path in _entries(folder):
-        suffix = path.suffix.lower()
-        if path.name.startswith("."):
-            if suffix in SUFFIXES:
-                left_out.add(path, "with a dot before the name")
-        elif path.is_dir():
-            left_out.add(path, "inside the folder of a class")
-        elif suffix not in SUFFIXES:
-            left_out.add(path, f"of a kind that is not read, {_printable(suffix) or 'no suffix'}")
-
-
 def _read_classes(
     folder: Path,
     names: Sequence[str],
     shape: list[tuple[int, int]],
     prepared: bool,
-    left_out: _LeftOut,
+    left_out: LeftOut,
     remarks: list[str],
     present: Sequence[str] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -196,7 +163,7 @@ def _read_classes(
     except PictureError as problem:
         raise DataError(f"{problem}") from None
     for name in present:
-        _note_left_out(folder / name, left_out)
+        left_out.add_from(folder / name, "inside the folder of a class")
     labels = np.array([label for _, label in files], np.int32)
     images: np.ndarray | None = None
     coloured = 0
@@ -232,7 +199,3 @@ def _read_classes(
             "grey"
         )
     return images, labels
-
-
-def _printable(text: object) -> str:
-    return "".join(char if char.isprintable() else "�" for char in str(text))

@@ -26,7 +26,7 @@ MAX_TEXT_BYTES = 2**20  # 1 MiB of class names
 
 
 def find_sets(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
-    """Return the complete data sets of a folder: what their names begin with → their four files."""
+    """Return the data sets of a folder: what their names begin with → their files, up to four."""
     sets: dict[str, dict[tuple[str, str], Path]] = {}
     with suppress(OSError):  # what cannot be read is reported elsewhere
         # Some archives unpack into folders with the names of the files: real files go first. And
@@ -37,7 +37,7 @@ def find_sets(folder: Path) -> dict[str, dict[tuple[str, str], Path]]:
             part = "train" if found["part"].lower() == "train" else "test"
             of_set = sets.setdefault(found["prefix"], {})
             of_set.setdefault((part, found["what"].lower()), path)
-    return {prefix: of_set for prefix, of_set in sets.items() if len(of_set) == len(ROLES)}
+    return sets
 
 
 def choose_set(source: Path) -> tuple[str, dict[tuple[str, str], Path]] | None:
@@ -47,12 +47,22 @@ def choose_set(source: Path) -> tuple[str, dict[tuple[str, str], Path]] | None:
         source: a folder, or one of the four files.
 
     Raises:
-        DataError: there are several in the folder.
+        DataError: there are several in the folder, or one that is not complete.
     """
     name = NAME.fullmatch(source.name) if not source.is_dir() else None
     sets = find_sets(source.parent if name else source)
     if name:
         sets = {prefix: of_set for prefix, of_set in sets.items() if prefix == name["prefix"]}
+    complete = {prefix: of_set for prefix, of_set in sets.items() if len(of_set) == len(ROLES)}
+    for prefix, of_set in sets.items() if not complete else ():
+        if prefix or name:  # another sentence is for a folder with some of MNIST's names
+            missing = [" ".join(role) for role in ROLES if role not in of_set]
+            raise DataError(
+                f"{next(iter(of_set.values()))} is one of four files, but those of the "
+                f"{' and '.join(missing)} are missing; put them into the same folder, with names "
+                "of the same kind."
+            )
+    sets = complete
     if len(sets) > 1:
         files = sorted(of_set[ROLES[0]].name for of_set in sets.values())
         raise DataError(

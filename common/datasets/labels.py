@@ -133,12 +133,15 @@ def _plain(labels: np.ndarray, source: str) -> np.ndarray:
             "one whole number for each image there, or its name, or a one-hot row."
         )
     if kind == "f":
+        dtype = labels.dtype
+        with np.errstate(all="ignore"):
+            labels = labels.astype(np.float64)
         wrong = np.flatnonzero(~np.isfinite(labels) | (np.abs(labels) >= 2**53))
         wrong = wrong if len(wrong) else np.flatnonzero(labels != np.rint(labels))
         if len(wrong):
             raise DataError(
-                f"{source} holds values of type {labels.dtype}, not labels: {labels[wrong[0]]:g} "
-                f"at index {wrong[0]} is no whole number; put one whole number for each image "
+                f"{source} holds values of type {dtype}, not labels: {labels[wrong[0]]:g} at "
+                f"index {wrong[0]} is no whole number; put one whole number for each image "
                 "there, or its name, or a one-hot row."
             )
     return labels.astype(np.int64)

@@ -14,15 +14,18 @@ from common.run.files import atomic_path
 import numpy as np
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-# Images and labels of each part; of the last three at most one is used.
-PAIRS = [(f"x_{part}", f"y_{part}") for part in ("train", "test", "val", "valid", "validation")]
+# The names of images and labels of each part; of the last three parts at most one is used.
+PARTS = ("train", "test", "val", "valid", "validation")
+PAIRS = [(f"x_{part}", f"y_{part}") for part in PARTS]
+OTHER_PAIRS = [(f"{part}_images", f"{part}_labels") for part in PARTS]  # as MedMNIST has them
 
 
 def read_npz(path: Path | str) -> Contents:
     """Read `x_train`, `y_train`, `x_test`, `y_test` and, where they are, two more things.
 
     `x_val` and `y_val` are the validation split (also with `valid` or `validation` for `val`), and
-    `class_names` names the classes.
+    `class_names` names the classes. The arrays may also be called `train_images`, `train_labels`,
+    and so on.
 
     Nothing is ever unpickled: a pickle can run any program. What an array's header announces is
     compared with the size of the file before memory is taken for it.
@@ -37,13 +40,14 @@ def read_npz(path: Path | str) -> Contents:
     try:
         with zipfile.ZipFile(path) as archive:
             found = {name.removesuffix(".npy") for name in archive.namelist()}
-            missing = [name for name in ARRAYS if name not in found]
+            known = OTHER_PAIRS if found.issuperset({*OTHER_PAIRS[0], *OTHER_PAIRS[1]}) else PAIRS
+            missing = [name for name in (*known[0], *known[1]) if name not in found]
             if missing:
                 raise DataError(
                     f"{path} has no {' and no '.join(missing)}; a data set needs the arrays "
                     f"{', '.join(ARRAYS)}."
                 )
-            pairs = [pair for pair in PAIRS if found.issuperset(pair)][:3]
+            pairs = [pair for pair in known if found.issuperset(pair)][:3]
             train, test, *validation = (
                 Part(
                     *(_member(path, archive, name) for name in pair),

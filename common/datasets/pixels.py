@@ -72,7 +72,8 @@ def _luminance(images: np.ndarray) -> np.ndarray:
     dtype = np.uint8 if images.dtype == np.uint8 else np.float32
     grey = np.empty(images.shape[:3], dtype)
     for start in range(0, len(images), ROWS):
-        rows = images[start : start + ROWS].astype(np.float32) @ LUMA
+        with np.errstate(all="ignore"):  # what is not finite is reported later
+            rows = images[start : start + ROWS].astype(np.float32) @ LUMA
         grey[start : start + ROWS] = np.rint(rows) if dtype == np.uint8 else rows
     return grey
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from common.datasets.csv_files import read_table
 from common.datasets.idx import DataError, times
 from common.datasets.pixels import to_bytes
-from common.run.files import atomic_path
+from common.process.text import visible
+from common.run.files import atomic_path, require_writable_folder
 
 import numpy as np
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:  # which would load TensorFlow
 COLUMNS = ("ImageId", "Label")
 
 
-def answer_table(path: Path, model: Model, target: Path) -> list[str]:
-    """Classify each row of a CSV file and write the answers as another one.
+def answer_table(path: Path, model: Model, folder: Path) -> dict[str, str]:
+    """Classify each row of a CSV file, write the answers as another one, and print what was read.
 
     The rows are treated as those that the model was trained with: scaled alike, and with rows and
     columns exchanged if `--transpose` did that.
@@ -29,16 +30,17 @@ def answer_table(path: Path, model: Model, target: Path) -> list[str]:
     Args:
         path: pixels, one image a row, with or without labels, see csv_files.py.
         model: whose image size the rows must have.
-        target: the file to write: `ImageId,Label`, the rows counted from 1, or else the column of
-            ids that `path` has and `label`.
+        folder: where `submission.csv` is written: `ImageId,Label`, the rows counted from 1, or else
+            the column of ids that `path` has and `label`.
 
     Returns:
-        sentences about what was read, and what is doubtful.
+        `file`, that was read, and `submission`, that was written.
 
     Raises:
         DataError: `path` cannot be read, or does not fit the model.
-        UserError: `target` cannot be written.
+        UserError: the folder cannot be written.
     """
+    target = require_writable_folder(folder) / "submission.csv"
     table = read_table(path)
     images, name, remarks = table.images, str(path), []
     if images.shape[1:] != tuple(model.image_shape):
@@ -57,7 +59,9 @@ def answer_table(path: Path, model: Model, target: Path) -> list[str]:
     if table.labels is not None:
         right = sum(a == b for a, b in zip(answers, table.labels.tolist(), strict=True))
         lines.append(f"{right:,} of {len(answers):,} answers are those of its column of labels")
-    return lines
+    print("\n  ".join(map(visible, lines)))
+    print(f"Files written:\n  {visible(target)}")
+    return {"file": str(path), "submission": str(target)}
 
 
 def _write(path: Path, answers: Sequence[str], ids: tuple[str, np.ndarray] | None) -> None:

@@ -1,10 +1,12 @@
 """A picture file → images like those of MNIST, or an error that says why that is not possible.
 
     preparation.py  prepare: all steps in one call
+    listing.py      a folder → its picture files, and what is left out
     reading.py      a file → its colours, upright, on a white background
     ink.py          colours → how much ink each pixel has, independent of paper, pen and lighting
     digits.py       ink → the digits in it, from left to right
     fitting.py      one digit → an image: at most 20 pixels long, centred by mass in 28 × 28
+    polarity.py     light on dark → as the network's training images were
 
 MNIST was made in this way from scanned forms (http://yann.lecun.com/exdb/mnist/): "size normalized
 to fit in a 20x20 pixel box while preserving their aspect ratio", with grey levels from

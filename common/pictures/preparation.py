@@ -8,6 +8,7 @@ from pathlib import Path
 from common.pictures.digits import find_digits
 from common.pictures.fitting import fit
 from common.pictures.ink import find_ink
+from common.pictures.polarity import LIGHT_ON_DARK, as_trained, passes_unchanged
 from common.pictures.reading import Picture, PictureError, read_picture
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 class Prepared:
     """The prepared images of a picture file, with the results of the intermediate steps."""
 
-    images: np.ndarray  # uint8 [digits, height, width]: the input of the network, 0 paper, 255 ink
+    images: np.ndarray  # uint8 [digits, height, width]: the input of the network
     # Left, top, right, bottom of each digit in `ink`; empty if the picture was used unchanged.
     boxes: list[tuple[int, int, int, int]]
     picture: Picture | None = None
@@ -34,6 +35,7 @@ def prepare(
     *,
     segment: bool = False,
     unchanged: bool = True,
+    polarity: str | None = LIGHT_ON_DARK,
 ) -> Prepared:
     """Turn a picture file into images as a network that was trained on MNIST expects them.
 
@@ -41,7 +43,10 @@ def prepare(
         path: PNG, JPEG, GIF (its first image), WebP, BMP, PNM or TIFF.
         image_shape: height and width of the result. The digit takes at most 20/28 of them.
         segment: look for several digits, from left to right; otherwise there must be exactly one.
-        unchanged: use a picture that already has the size `image_shape` as it is.
+        unchanged: use a picture that already has the size `image_shape` as it is, if it is light
+            on dark or dark on light like the training images.
+        polarity: that of the training images, as `Model.polarity` says. None: they had none in
+            common.
 
     Returns:
         one image per digit, and the intermediate steps.
@@ -51,7 +56,8 @@ def prepare(
             that could be a digit, or several digits without `segment`.
     """
     picture = read_picture(path)
-    if unchanged and picture.size == tuple(image_shape):
+    same_size = picture.size == tuple(image_shape)
+    if unchanged and same_size and passes_unchanged(picture.grey(), polarity):
         return Prepared(picture.grey()[None], [], picture)
     ink = find_ink(picture)
     digits = find_digits(ink, picture.path)
@@ -61,4 +67,5 @@ def prepare(
             "one, or read all of them with python -m common.predict --segment."
         )
     images = np.stack([fit(digit.ink, image_shape) for digit in digits])
+    images = as_trained(images, polarity)
     return Prepared(images, [digit.box for digit in digits], picture, ink)

@@ -22,8 +22,6 @@ from common.datasets.idx import times
 import numpy as np
 from PIL import Image, ImageOps
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".webp", ".bmp")
-SUFFIXES += (".pbm", ".pgm", ".ppm", ".pnm", ".tif", ".tiff")
 # Without a handler Python prints Pillow's warnings about a file to the standard error.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 # Only these formats: for some others Pillow starts programs. Some builds of Pillow have no WebP.
@@ -61,30 +59,6 @@ class Picture:
     def grey(self) -> np.ndarray:
         """Return the luminance as uint8 [height, width], 0 black, 255 white."""
         return np.rint(self.colours @ LUMA * 255).clip(0, 255).astype(np.uint8)
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """Return the files in `folder` whose suffix is in SUFFIXES, sorted by name.
-
-    Names that begin with a dot are left out: a Mac writes `._1.png` beside `1.png`.
-
-    Raises:
-        PictureError: there are none, or the folder cannot be read.
-    """
-    try:
-        names = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise PictureError(
-            f"the folder {folder} cannot be read ({error.strerror}); check its permissions."
-        ) from None
-    found = [path for path in names if path.suffix.lower() in SUFFIXES]
-    if not found:
-        others = f" but {len(names):,} others, the first {names[0].name!r}" if names else ""
-        raise PictureError(
-            f"the folder {folder} holds no pictures{others}; their names should end in one of "
-            f"{' '.join(SUFFIXES)}."
-        )
-    return found
 
 
 def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:

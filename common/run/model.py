@@ -73,14 +73,6 @@ class Model:
         self.image_shape, self.class_names, self.polarity = note[:3]
         self.transposed, self.largest_pixel = note[3:]
 
-    def as_trained(self, images: np.ndarray) -> np.ndarray:
-        """Return prepared images as the training images were: light on dark, or dark on light.
-
-        Args:
-            images: uint8, light on dark, 0 for paper.
-        """
-        return 255 - images if self.polarity == POLARITIES[1] else images
-
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels]."""
         rows = images.reshape(len(images), -1)
@@ -95,7 +87,7 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
     """Load models and give each its own name, for tables.
 
     Raises:
-        UserError: one cannot be loaded, or their images have different sizes.
+        UserError: one cannot be loaded, or their images have different sizes or polarities.
     """
     models = [Model(path) for path in paths]
     for model in models[1:]:
@@ -103,6 +95,11 @@ def load_models(paths: Sequence[Path]) -> list[Model]:
             raise UserError(
                 f"{model.path} takes images of {_by(model.image_shape)} pixels and "
                 f"{models[0].path} of {_by(models[0].image_shape)}; use them one at a time."
+            )
+        if model.polarity != models[0].polarity:
+            raise UserError(
+                f"{model.path} was trained with images {_kind(model.polarity)} and "
+                f"{models[0].path} with images {_kind(models[0].polarity)}; use them one at a time."
             )
     if len({model.name for model in models}) < len(models):
         for model in models:
@@ -148,3 +145,7 @@ def _first_line(error: Exception) -> str:
 
 def _by(shape: tuple[int, int]) -> str:
     return f"{shape[0]} × {shape[1]}"
+
+
+def _kind(polarity: str | None) -> str:
+    return polarity or "of no common polarity"

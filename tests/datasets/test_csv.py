@@ -1,13 +1,15 @@
 """common/datasets/: CSV files as Kaggle has them."""
 
 import gzip
+import random
+import re
 
 from common.data import DataError, load_data
 from common.datasets.csv_files import read_table
 
 import numpy as np
 import pytest
-from idx_files import sentence_of
+from idx_files import mutate, sentence_of
 
 HEAD = "label," + ",".join(f"pixel{k}" for k in range(64))
 
@@ -94,14 +96,32 @@ def test_rows_are_held_out_for_the_test_where_there_are_no_others(write, images,
         assert "test.csv has no labels; so one row in 7 of train.csv" in described
 
 
-def test_a_test_file_with_labels_is_the_test_split(write, images, labels, tmp_path):
+def test_files_with_labels_beside_it_are_the_test_and_the_validation_split(
+    write, images, labels, tmp_path
+):
     write("mnist_train.csv", head=None)
-    write("mnist_test.csv", lambda k, label, pixels: [label, *pixels[::-1]], None)
-    for source in (tmp_path, tmp_path / "mnist_train.csv"):
-        sets = load_data(source)
-        assert np.array_equal(sets.test.images, images.reshape(70, 64)[:, ::-1])
-        assert sets.test.labels.tolist() == labels.tolist()
-        assert len(sets.train) + len(sets.validation) == 70
+    for name in ("mnist_test.csv", "my_test.csv.gz", "mnist_Test.csv"):
+        other = write(name, lambda k, label, pixels: [label, *pixels[::-1]], None)
+        for source in (tmp_path, tmp_path / "mnist_train.csv"):
+            sets = load_data(source)
+            assert np.array_equal(sets.test.images, images.reshape(70, 64)[:, ::-1])
+            assert sets.test.labels.tolist() == labels.tolist()
+            assert len(sets.train) + len(sets.validation) == 70
+        other.unlink()
+    write("a_test.csv")
+    write("b_test.csv")
+    said = load_data(tmp_path).describe()
+    assert "which of a_test.csv, b_test.csv is the test file is not clear; so one" in said
+    write("mnist_val.csv", lambda k, label, pixels: pixels, None)
+    said = load_data(tmp_path).conventions.remarks
+    assert said[0] == "mnist_val.csv has no labels"
+    assert said[1].startswith("which of ")
+    (tmp_path / "mnist_val.csv").unlink()
+    write("mnist_test.csv")
+    write("mnist_valid.csv", lambda k, label, pixels: [label, *pixels[::-1]])
+    sets = load_data(tmp_path)
+    assert (len(sets.train), len(sets.validation), len(sets.test)) == (70, 70, 70)
+    assert np.array_equal(sets.validation.images, images.reshape(70, 64)[:, ::-1])
 
 
 def test_words_scales_and_names_of_classes_are_as_in_other_files(write, tmp_path):
@@ -171,3 +191,17 @@ def test_files_that_are_no_tables_get_a_sentence(tmp_path, write):
     write("b_train.csv")
     with pytest.raises(DataError, match=r"2 training files .*name one"):
         load_data(tmp_path)
+
+
+@pytest.mark.parametrize("trials", [150, pytest.param(3_000, marks=pytest.mark.slow)])
+def test_damaged_tables_are_read_or_refused_with_a_sentence(write, trials):
+    path = write()
+    content, chance, refused = path.read_bytes(), random.Random(0), []
+    for _ in range(trials):
+        path.write_bytes(mutate(content, chance, front=500))
+        try:
+            load_data(path)
+        except DataError as error:  # anything else fails the test
+            refused.append(str(error))
+    assert len(refused) > trials / 3
+    assert all(re.fullmatch(r"[^\n]{20,999}\.", sentence) for sentence in refused)

@@ -1,10 +1,19 @@
 """common/datasets/idx_folders.py: IDX files named like EMNIST's, and names of classes."""
 
 from common.data import DataError, load_data
+from common.datasets.idx import read_idx
 
 import numpy as np
 import pytest
-from idx_files import TEST_LABELS, TRAIN_LABELS, sentence_of, write_data_set, write_idx
+from idx_files import (
+    TEST_IMAGES,
+    TEST_LABELS,
+    TRAIN_IMAGES,
+    TRAIN_LABELS,
+    sentence_of,
+    write_data_set,
+    write_idx,
+)
 
 
 def digits(count):
@@ -41,9 +50,28 @@ def test_emnist_by_its_names_with_labels_from_one(tmp_path):
         DataError, match=r"several data sets.*emnist-digits-train.*emnist-letters-tr"
     ):
         load_data(tmp_path)
+    (tmp_path / "emnist-letters-test-labels-idx1-ubyte.gz").unlink()
+    with pytest.raises(
+        DataError, match="one of four files, but those of the test labels are missing"
+    ):
+        load_data(tmp_path / "emnist-letters-train-images-idx3-ubyte.gz")
     (tmp_path / "classes.txt").unlink()
     chosen = tmp_path / "emnist-digits-train-images-idx3-ubyte.gz"
     assert load_data(chosen).class_names == tuple("0123456789")
+
+
+def test_conventions_are_those_of_other_files(tmp_path):
+    """Rows of floats from 0 to 1, and one-hot labels: the same images and numbers."""
+    sets = load_data(write_data_set(tmp_path))
+    images, labels = (read_idx(tmp_path / name) for name in (TRAIN_IMAGES, TRAIN_LABELS))
+    write_idx(tmp_path / TRAIN_IMAGES, (images / 255).astype("f4").reshape(60, 784))
+    write_idx(tmp_path / TRAIN_LABELS, np.eye(10, dtype=np.uint8)[labels])
+    test = read_idx(tmp_path / TEST_IMAGES)
+    write_idx(tmp_path / TEST_IMAGES, (test / 255).astype("f4"))
+    other = load_data(tmp_path)
+    assert other.fingerprint() == sets.fingerprint()
+    assert np.array_equal(other.test.images, sets.test.images)
+    assert "pixels from 0 to 1 were scaled to 0 to 255" in other.describe()
 
 
 @pytest.mark.parametrize(

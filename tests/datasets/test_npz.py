@@ -3,6 +3,8 @@
 import io
 import os
 import pickle
+import re
+import warnings
 import zipfile
 from contextlib import suppress
 
@@ -145,3 +147,47 @@ def test_mnist_as_an_npz_is_the_same_data(tmp_path):
     assert np.array_equal(sets.test.images, mnist.test.images)
     assert np.array_equal(sets.test.labels, mnist.test.labels)
     assert sets.class_names == mnist.class_names
+
+
+KINDS = "? u1 i1 u2 i4 u8 f2 f4 f8 >f4 >i4 g c8 U3 S2"
+SHAPES = [*((4, 4), (1, 4), (16,), (4, 4, 1), (1, 4, 4), (4, 4, 3), (3, 4, 4), (), (5,), (0, 4))]
+
+
+@pytest.mark.parametrize("trials", [90, pytest.param(3_000, marks=pytest.mark.slow)])
+def test_arrays_of_any_kind_and_shape_are_taken_or_refused_with_a_sentence(tmp_path, trials):
+    random = np.random.default_rng(0)
+
+    def some(*shape):
+        values = random.normal(size=shape) * 10.0 ** random.integers(-3, 9)
+        if random.random() < 0.5:
+            values = random.integers(0, 256, shape)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.asarray(values).astype(random.choice(KINDS.split()))
+
+    taken, refused = 0, []
+    for trial in range(trials):
+        n, m, shape = random.integers(0, 20), random.integers(0, 9), SHAPES[trial % len(SHAPES)]
+        arrays = {"x_train": some(n, *shape), "x_test": some(m, *shape)}
+        arrays |= {"y_train": np.arange(n) % 2, "y_test": np.arange(m) % 2}
+        if trial % 3 == 0:
+            arrays |= {"y_train": some(n), "y_test": some(m)}
+        if trial % 3 == 1:
+            arrays |= {
+                "x_train": some(n, 4, 4).astype("U1"),
+                "x_val": some(m, *shape),
+                "y_val": some(m),
+            }
+        if trial % 3 == 2:
+            arrays["x_train"] = random.integers(0, 256, (n, 4, 4))
+            arrays["x_test"] = random.integers(0, 256, (m, 4, 4))
+        try:
+            sets = load_data(npz(tmp_path / "any.npz", **arrays))
+        except DataError as error:  # anything else fails the test
+            refused.append(str(error))
+        else:
+            taken += 1
+            assert sets.train.images.dtype == sets.test.images.dtype == np.uint8
+            assert max(sets.train.labels.max(), sets.test.labels.max()) < sets.num_classes
+    assert taken > trials / 9
+    assert all(re.fullmatch(r"[^\n]{20,999}\.", sentence) for sentence in refused)

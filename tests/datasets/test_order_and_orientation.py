@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from common.data import load_data
 from common.datasets.orientation import polarity_of
 
 import matplotlib
@@ -48,6 +49,19 @@ def test_a_validation_split_of_its_own_is_used(load, digits):
     sets = load(x_val=digits["x_test"][:30], y_val=digits["y_test"][:30])
     assert (len(sets.train), len(sets.validation)) == (600, 30)
     assert np.array_equal(sets.validation.labels, digits["y_test"][:30])
+
+
+def test_arrays_may_have_the_names_of_medmnist(load, digits, tmp_path):
+    names = {"x": "images", "y": "labels"}
+    arrays = {f"{name[2:]}_{names[name[0]]}": array for name, array in digits.items()}
+    arrays |= {"val_images": digits["x_test"][:30], "val_labels": digits["y_test"][:30, None]}
+    np.savez(tmp_path / "medmnist.npz", **arrays)
+    sets, same = (
+        load_data(tmp_path / "medmnist.npz"),
+        load(x_val=digits["x_test"][:30], y_val=digits["y_test"][:30]),
+    )
+    assert sets.fingerprint() == same.fingerprint()
+    assert np.array_equal(sets.test.labels, same.test.labels)
 
 
 # Orientation and polarity.

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 from common import UsageError, UserError, transfer
 
@@ -109,3 +110,14 @@ def test_images_of_another_size_are_a_sentence(source, tmp_path, shape):
     data = idx_files.write_data_set(tmp_path / "data", 60, 20, shape)
     with pytest.raises(UserError, match=rf"28 × 28 pixels, and these have {shape[0]} × {shape[1]}"):
         run("--from", source, "--data-dir", data, "--output-dir", tmp_path / "out")
+
+
+def test_images_of_another_polarity_than_the_sources_are_warned_of(source):
+    read = transfer.read_source(source)
+    data = transfer.load_data(train_size=100)
+    assert transfer._polarity_remark(read, data) is None
+    other = data.conventions._replace(polarity="dark on light")
+    remark = transfer._polarity_remark(read, replace(data, conventions=other))
+    assert "trained with images light on dark, and these are dark on light" in remark
+    read.metrics["data"].pop("polarity")  # as an older run
+    assert transfer._polarity_remark(read, replace(data, conventions=other)) is None

@@ -1,0 +1,36 @@
+"""Prepared images are light on dark; a network may have been trained with dark on light."""
+
+from __future__ import annotations
+
+from common.datasets.orientation import POLARITIES
+
+import numpy as np
+
+LIGHT_ON_DARK, DARK_ON_LIGHT = POLARITIES
+EDGE_LEVEL = 64  # of 255: how far the median along the edge may be from black, or from white
+
+
+def passes_unchanged(grey: np.ndarray, polarity: str | None) -> bool:
+    """Say whether a picture has the polarity of the images that a network was trained with.
+
+    Args:
+        grey: uint8 [height, width].
+        polarity: that of the training images; None if they had none in common, so that any
+            picture passes.
+    """
+    edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    level = float(np.median(edge))
+    return {
+        LIGHT_ON_DARK: level <= EDGE_LEVEL,
+        DARK_ON_LIGHT: level >= 255 - EDGE_LEVEL,
+    }.get(polarity, True)
+
+
+def as_trained(images: np.ndarray, polarity: str | None) -> np.ndarray:
+    """Return prepared images, light on dark, as the training images were.
+
+    Args:
+        images: uint8, of any shape.
+        polarity: that of the training images.
+    """
+    return 255 - images if polarity == DARK_ON_LIGHT else images
