@@ -125,7 +125,7 @@ CONTENTS += [(("settings", "fc", 0), kind) for kind in crafted.BAD if kind != "m
 CONTENTS += [((name,), kind) for name in ("test_total", "test_accuracy", "data", "history", "model")
              for kind in ("null", "missing", "list", "nan")]  # fmt: skip
 # These are lists, and booleans; a net without layers in one of them is one, too.
-ALLOWED = {(("settings", name), kind) for name in ("conv", "fc") for kind in ("list", "brackets")}
+ALLOWED = {(("settings", name), kind) for name in ("conv", "fc") for kind in ("list",)}
 ALLOWED |= {(("settings", name), "true") for name in ("activate_first", "batch_norm")}
 ALLOWED |= {(("settings", "network"), "text"), (("history",), "list")}
 
