@@ -172,8 +172,8 @@ def _answer_table(options: argparse.Namespace, model: Model) -> list[dict[str, A
 
     target = require_writable_folder(options.output_dir) / "submission.csv"
     lines = answer_table(options.csv, model, target)
-    print("\n  ".join(lines))
-    print(f"Files written:\n  {target}")
+    print(*map(visible, lines), sep="\n  ")
+    print(f"Files written:\n  {visible(target)}")
     return [{"file": str(options.csv), "submission": str(target)}]
 
 

@@ -139,7 +139,7 @@ def test_metrics_of_another_kind_are_refused(source, tmp_path):
         if (place, kind) not in ALLOWED:
             legal = {(place, other) for other in crafted.BAD if other != kind}
             texts |= dict(crafted.variations(good, [place], legal))
-    assert len(texts) > 130
+    assert len(texts) == 160
     for name, text in texts.items():
         (tmp_path / "metrics.json").write_bytes(text)
         with pytest.raises(UserError) as error:
