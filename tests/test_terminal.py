@@ -52,8 +52,8 @@ def test_the_long_parts_of_a_run_are_announced(shown, trained_run):
         "Loading scikit-learn",
         "Validating",
         "Testing",
-        "Drawing",
         "Saving",
+        "Drawing",
     ]
     # Each of them is removed again.
     assert len(re.findall(rf"{STATUS}\r\x1b\[K", shown)) == len(announced)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,9 @@ from typing import NamedTuple
 
 from common import UserError
 from common.datasets.orientation import POLARITIES
+from common.run.contents import number, parse_json, require, texts
 from common.run.export import CLASSES_FILE
+from common.run.metrics import require_shape
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -115,17 +116,21 @@ def _read_note(folder: Path, num_pixels: int, num_classes: int) -> Note:
     """
     path = folder / CLASSES_FILE
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        height, width = map(int, values["image_shape"])
-        note = Note((height, width), tuple(map(str, values["class_names"])))
+        values = require(parse_json(path.read_bytes()), dict, "content")
+        note = Note(
+            require_shape(values.get("image_shape")),
+            tuple(texts(values.get("class_names"), "class_names")),
+        )
         # Older runs did not note these.
         note = note._replace(**{name: values[name] for name in Note._fields[2:] if name in values})
-        if note.polarity not in (*POLARITIES, None) or not note.largest_pixel > 0:
-            raise ValueError(f"polarity {note.polarity!r}, largest pixel {note.largest_pixel!r}")
+        if note.polarity not in (*POLARITIES, None):
+            raise ValueError(f"its polarity is none of {', '.join(POLARITIES)}")
+        require(note.transposed, bool, "transposed")
+        number(note.largest_pixel, "largest_pixel", 1e-30, 1e30)
     except FileNotFoundError:
         side = math.isqrt(num_pixels)
         note = Note((side, side), tuple(map(str, range(num_classes))))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged: {_first_line(error)}. Train again.") from None
     if math.prod(note.image_shape) != num_pixels or len(note.class_names) != num_classes:
         raise UserError(

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ STEPS_BETWEEN_RATES = 100
 # Of the 512 neurons of the MLP the first so many are drawn.
 MAX_FILTERS = 100
 SPLITS = ("train", "validation")
+EVENT_FILE = r"events\.out\.tfevents\.(\d{1,12}\.\d{6})\."
 
 
 @contextmanager
@@ -125,8 +127,11 @@ class EventFile:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard reads the files of a folder in the order of their names.
-        name = f"events.out.tfevents.{time.time():017.6f}.{socket.gethostname()}.{os.getpid()}"
+        # TensorBoard reads the files of a folder in the order of their names. A clock may have been
+        # ahead when an earlier one was written.
+        found = (re.match(EVENT_FILE, path.name) for path in folder.iterdir())
+        stamp = max([time.time(), *(float(one[1]) + 0.001 for one in found if one)])
+        name = f"events.out.tfevents.{stamp:017.6f}.{socket.gethostname()}.{os.getpid()}"
         self._writer = tf.io.TFRecordWriter(str(folder / name))
         self.write(0, file_version="brain.Event:2")
 

@@ -79,3 +79,32 @@ if sys.platform == "linux":  # other systems always have a display
         assert (done.returncode, done.stderr) == (0, "")
     assert {file.name for file in tmp_path.iterdir()} == written
     assert imread(tmp_path / "curves.png").size
+
+
+BACKENDS = """
+import os, sys
+import numpy, PIL.Image
+from common import plots
+for value in sys.argv[1:]:
+    if os.fork() == 0:  # in a process without Matplotlib
+        os.environ["MPLBACKEND"] = value
+        plots.plot_confusion_matrix(f"{len(value)}.png", numpy.eye(3, dtype=int))
+        import matplotlib
+        print(value, os.environ["MPLBACKEND"] == value, matplotlib.rcParams["backend"])
+        os._exit(sys.stdout.flush() or 0)
+    assert os.wait()[1] == 0
+"""
+
+
+@pytest.mark.slow
+def test_a_backend_that_matplotlib_refuses_is_left_out(tmp_path):
+    """Of an old profile, of another program, or without the display that it needs."""
+    refused = ["Qt4Agg", "module://email.nothing", "module://"]
+    command = [sys.executable, "-c", BACKENDS, *refused, "TkAgg"]
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment["PYTHONPATH"] = str(REPOSITORY)
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    expected = [f"{value} True agg" for value in refused] + ["TkAgg True TkAgg"]
+    assert done.stdout.splitlines() == expected
+    assert len(list(tmp_path.glob("*.png"))) == len({len(value) for value in command[3:]})

@@ -5,7 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from common import UsageError
+import mnist_cnn
+import mnist_mlp
+import mnist_softmax
+from common import UsageError, compare, predict, transfer
+from common.datasets import __main__ as datasets
 from common.process.arguments import (
     Choice,
     Flag,
@@ -59,6 +63,11 @@ def error_of(capsys, *arguments):
         ),
         (["--model", "x"], "unrecognized arguments: --model (did you mean --model-name?)"),
         (["--xyz", "-1"], "unrecognized arguments: --xyz"),
+        (
+            ["--model_name=x", "--sise", "3", "--hiden", "5"],
+            "unrecognized arguments: --model_name=x --sise --hiden 5 (did you mean --model-name "
+            "and --size?; --hidden is a flag of mnist_mlp.py)",
+        ),
         (["--size", "x"], "argument --size: 'x' is not a whole number of 1 or more"),
         (["--model-name"], "argument --model-name: expected one argument"),
     ],
@@ -68,6 +77,74 @@ def test_an_error_is_one_sentence(capsys, arguments, sentence):
     assert error.startswith(f"common.read: {sentence}")
     assert error.endswith("; see python -m common.read --help\n")
     assert error.count("\n") == 1
+
+
+def test_a_misspelt_flag_is_named_though_an_argument_is_missing(capsys):
+    """Its value was perhaps taken for that argument, or not."""
+    parser = new_parser("python -m common.read", "Reads.")
+    parser.add_argument("picture")
+    parser.add_argument("--size")
+    for arguments in (["--sise=3"], ["--sise=3", "--", "--other"][:1]):
+        with pytest.raises(SystemExit):
+            parser.parse_args(arguments)
+        sentence = "common.read: unrecognized arguments: --sise=3 (did you mean --size?); see"
+        assert capsys.readouterr().err.startswith(sentence)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--size", "3"])
+    assert "the following arguments are required: picture;" in capsys.readouterr().err
+
+
+def test_the_flags_of_other_commands_are_asked_for_only_when_needed(capsys):
+    parser = new_parser("python -m common.read", "Reads.", lambda: {"--hidden": "mnist_mlp.py"})
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--hiden", "5"])
+    assert "(--hidden is a flag of mnist_mlp.py)" in capsys.readouterr().err
+
+
+SCRIPTS = (mnist_softmax.read_settings, mnist_mlp.read_settings, mnist_cnn.read_settings)
+MEANT = {
+    "--data_dir": "--data-dir",
+    "--learning_rate": "--learning-rate",
+    "--lr": "--learning-rate",
+    "--epoch": "--epochs",
+    "--batchsize": "--batch-size",
+    "--batch_size": "--batch-size",
+    "--outdir": "--output-dir",
+    "--output_dir": "--output-dir",
+    "-epochs": "--epochs",
+    "--Seed": "--seed",
+    "--optimiser": "--optimizer",
+}
+MISSPELT = {typed: f"did you mean {flag}?" for typed, flag in MEANT.items()}
+OF_COMMANDS = [
+    (compare.main, "--data_dir", "did you mean --data-dir?"),
+    (compare.main, "--seed", "did you mean --seeds?"),
+    (compare.main, "--lr", "--learning-rate is a flag of the scripts, which take it in --run"),
+    (compare.main, "--outdir", "did you mean --output-dir?"),
+    (predict.main, "--modle", "did you mean --model?"),
+    (predict.main, "--output_dir", "did you mean --output-dir?"),
+    (transfer.read_settings, "--learning_rate", "did you mean --learning-rate?"),
+    (transfer.read_settings, "--form", "did you mean --from?"),
+    (transfer.read_settings, "--hiden", "--hidden is a flag of mnist_mlp.py"),
+    (datasets.main, "--sise", "did you mean --size?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("read", "typed", "hint"),
+    [
+        *((read, *pair) for read in SCRIPTS for pair in MISSPELT.items()),
+        *OF_COMMANDS,
+    ],
+)
+def test_every_command_asks_for_the_flag_that_was_meant(capsys, read, typed, hint):
+    for arguments in ([typed, "3"], [f"{typed}=3"]):
+        with pytest.raises(SystemExit) as exit_:
+            read(arguments)
+        assert exit_.value.code == 2
+        errors = capsys.readouterr().err
+        assert f" ({hint}); see python " in errors
+        assert errors.count("\n") == 1
 
 
 def test_help(capsys, monkeypatch):

@@ -166,6 +166,7 @@ def no_temporary_folder():
     return prefix
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_temporary_files_a_command_runs(no_temporary_folder):
     program = "import tempfile, common, tensorflow; print(1)"
     variables = {"PROGRAM": shell.as_script(program), "HOME": "/proc", "TMPDIR": "/proc"}

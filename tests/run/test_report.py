@@ -59,6 +59,7 @@ def test_a_net_that_cannot_be_exported_keeps_metrics_and_predictions(data, tmp_p
         raise ValueError("no such operation")
 
     monkeypatch.setattr(report, "export", refuse)
+    monkeypatch.setattr(report, "draw", lambda *_: [])
     with pytest.raises(ValueError, match="no such operation"):
         train(data, tmp_path)
     assert shell.metrics_in(tmp_path)["test_total"] == 20
@@ -66,7 +67,8 @@ def test_a_net_that_cannot_be_exported_keeps_metrics_and_predictions(data, tmp_p
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "predictions.npy"])
-def test_what_cannot_be_written_leaves_the_earlier_run_together(data, tmp_path, name):
+def test_what_cannot_be_written_leaves_the_earlier_run_together(data, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(report, "draw", lambda *_: [])
     train(data, tmp_path)
     kept = {path.name: path.read_bytes() for path in tmp_path.glob("[mp]*.*")}
     (tmp_path / name).unlink()

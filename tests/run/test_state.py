@@ -12,6 +12,7 @@ from common.run.state import found_checkpoints, parse_state, read_state
 import crafted
 import pytest
 import shell
+import tensorflow.compat.v1 as tf
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_a_state_of_another_kind_is_refused_with_a_reason(good):
         with pytest.raises(ValueError, match=r"^[^\n]{5,150}$"):
             pytest.fail(f"{name} is taken for {parse_state(text, 27)}")
         count += 1
-    assert count > 200
+    assert count == 241
 
 
 def test_what_older_versions_wrote_is_read(good):
@@ -130,6 +131,8 @@ def test_a_copied_folder_is_resumed_as_the_first_one(small, tmp_path):
         path.write_bytes(path.read_bytes())
     small.train(folder.parent, "--resume")
     assert shell.metrics_in(folder.parent) == shell.metrics_in(small.finished)
+    # TensorFlow's own functions find them in the copy, too.
+    assert tf.train.latest_checkpoint(str(folder)) == str(folder / "step-27")
 
 
 def stop_at(epoch, small, folder, *more):
@@ -161,7 +164,10 @@ def test_what_an_earlier_run_left_is_not_taken_for_the_new_one(small, tmp_path, 
     assert states_in(folder) == [(1, 18), (1, 27), (2, 9)]
     metrics = small.train(run, *more, "--resume")
     assert states_in(folder) == [(2, 9), (2, 18), (2, 27)]
-    assert shell.without_times(metrics) == shell.without_times(small.train(alone, *more))
+    if more:
+        assert shell.without_times(metrics) == shell.without_times(small.train(alone, *more))
+    else:
+        assert shell.without_times(metrics) == shell.without_times(shell.metrics_in(small.finished))
 
 
 def test_checkpoints_of_another_run_that_lie_beside_are_left_out(small, tmp_path, capsys):

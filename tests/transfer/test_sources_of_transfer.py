@@ -5,7 +5,9 @@ import shutil
 from dataclasses import replace
 
 from common import UsageError, UserError, transfer
+from common.run.source import read_source
 
+import crafted
 import idx_files
 import pytest
 import shell
@@ -121,3 +123,52 @@ def test_images_of_another_polarity_than_the_sources_are_warned_of(source):
     assert "trained with images light on dark, and these are dark on light" in remark
     read.metrics["data"].pop("polarity")  # as an older run
     assert transfer._polarity_remark(read, replace(data, conventions=other)) is None
+
+
+CONTENTS = [(("settings",), kind) for kind in ("list", "null", "text", "missing")]
+CONTENTS += [
+    (("settings", name), kind)
+    for name in ("network", "conv", "fc", "pooling", "activate_first", "activation", "batch_norm")
+    for kind in crafted.BAD
+]
+CONTENTS += [(("settings", "conv", 0), kind) for kind in crafted.BAD if kind != "missing"]
+CONTENTS += [(("settings", "conv", 0, 1), kind) for kind in crafted.BAD]
+CONTENTS += [(("settings", "fc", 0), kind) for kind in crafted.BAD if kind != "missing"]
+CONTENTS += [((name,), kind) for name in ("test_total", "test_accuracy", "data", "history", "model")
+             for kind in ("null", "missing", "list", "nan")]  # fmt: skip
+# These are lists, and booleans; a net without layers in one of them is one, too.
+ALLOWED = {(("settings", name), kind) for name in ("conv", "fc") for kind in ("list",)}
+ALLOWED |= {(("settings", name), "true") for name in ("activate_first", "batch_norm")}
+ALLOWED |= {(("settings", "network"), "text"), (("history",), "list")}
+
+
+def test_metrics_of_another_kind_are_refused(source, tmp_path):
+    """What the kept layers are built from is checked before a layer is built."""
+    good = shell.metrics_in(source)
+    shutil.copytree(source / "checkpoints", tmp_path / "checkpoints")
+    texts = dict(crafted.TEXTS)
+    for place, kind in CONTENTS:
+        if (place, kind) not in ALLOWED:
+            legal = {(place, other) for other in crafted.BAD if other != kind}
+            texts |= dict(crafted.variations(good, [place], legal))
+    assert len(texts) == 160
+    for name, text in texts.items():
+        (tmp_path / "metrics.json").write_bytes(text)
+        with pytest.raises(UserError) as error:
+            pytest.fail(f"{name} is taken for {read_source(tmp_path)}")
+        sentence = str(error.value)
+        assert sentence.startswith(f"cannot transfer from {tmp_path}: "), name
+        assert sentence.isprintable()
+    (tmp_path / "metrics.json").write_text(json.dumps(good))
+    assert read_source(tmp_path).metrics == good
+
+
+def test_a_net_that_does_not_fit_takes_no_memory(digits, source, tmp_path):
+    """Its weights would be 4 TB."""
+    shutil.copytree(source, tmp_path / "large")
+    metrics = shell.metrics_in(source)
+    metrics["settings"]["fc"] = [2**20]
+    metrics["settings"]["conv"] = [[5, 2**20]]
+    (tmp_path / "large" / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(UserError, match=r"its conv1/weights has the shape \[5, 5, 1, 16\], not"):
+        run("--from", tmp_path / "large", "--data-dir", digits["high"], "--output-dir", tmp_path)
