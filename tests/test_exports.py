@@ -20,7 +20,7 @@ import tf2onnx.convert
 import trained
 from tensorflow.core.protobuf import saved_model_pb2
 
-# What a net of the scripts computes with. Grappler puts the division by 255 into the filters.
+# What a net of the scripts computes with. The division by 255 is a multiplication.
 OPERATIONS = {
     *("Placeholder", "Cast", "Const", "Mul", "MatMul", "BiasAdd", "Relu", "Softmax"),
     *("Reshape", "Conv2D", "MaxPool"),

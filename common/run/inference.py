@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Grappler removes what is never reached, puts functions in the place of their calls, computes what
 # depends on constants alone, and removes what changes nothing, such as a multiplication by 1.
-PASSES = ("pruning", "loop", "function", "constfold", "arithmetic", "dependency")
+PASSES = ("pruning", "loop", "function", "constfold", "dependency")
 # Asks Grappler to take a condition or a loop apart, which other programs do not understand.
 TAKE_APART = "_lower_using_switch_merge"
 CONDITIONS = ("If", "StatelessIf", "Case", "StatelessCase")
