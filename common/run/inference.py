@@ -15,7 +15,7 @@ from common.run.folding import constants_of, fold_scales, make_identity, node_of
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.core.protobuf import device_properties_pb2, rewriter_config_pb2
 
 if TYPE_CHECKING:
     from common.networks import Net
@@ -134,6 +134,7 @@ def _all_nodes(graph: tf.GraphDef) -> Iterator[tf.NodeDef]:
 def _optimized(graph: tf.GraphDef, images: str, probabilities: str) -> tf.GraphDef:
     """Return the graph after Grappler's passes."""
     try:
+        from tensorflow.python.grappler.cluster import Cluster
         from tensorflow.python.grappler.tf_optimizer import OptimizeGraph
     except ImportError:
         return graph
@@ -153,7 +154,10 @@ def _optimized(graph: tf.GraphDef, images: str, probabilities: str) -> tf.GraphD
     options.optimizers.extend(PASSES)
     options.loop_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
     options.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
-    optimized = OptimizeGraph(config, meta, verbose=False)
+    # For one processor, so that Grappler opens no session to look for others.
+    processor = device_properties_pb2.NamedDevice(name="/CPU:0")
+    processor.properties.type = "CPU"
+    optimized = OptimizeGraph(config, meta, verbose=False, cluster=Cluster(devices=[processor]))
     # What was computed before, but is not used: by a constant, or random numbers.
     random = {f"^{node.name}" for node in optimized.node if RANDOM.search(node.op)}
     for node in optimized.node:
