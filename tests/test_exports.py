@@ -12,11 +12,9 @@ from common.run.model import Model
 from common.session import new_session
 
 import numpy as np
-import onnxruntime
 import pytest
 import shell
 import tensorflow as tf
-import tf2onnx.convert
 import trained
 from tensorflow.core.protobuf import saved_model_pb2
 
@@ -68,6 +66,9 @@ def by_litert(folder, images, tmp_path, monkeypatch):
 
 
 def by_onnx(folder, images, tmp_path, monkeypatch):
+    import onnxruntime
+    import tf2onnx.convert
+
     path = str(tmp_path / "mnist.onnx")
     arguments = ["--saved-model", str(folder / "saved_model"), "--output", path]
     monkeypatch.setattr(sys, "argv", ["python -m tf2onnx.convert", *arguments])

@@ -72,7 +72,7 @@ def test_only_in_a_script_an_error_becomes_a_sentence(program, expected):
 # What a program expects of a library: its files, its functions at the end and all that it sees and
 # hands on to its children stay as they are.
 HOST = """
-import atexit, csv, json, os, signal, subprocess, sys
+import atexit, csv, json, logging, os, signal, subprocess, sys
 def state():
     code = "import json, os; print(json.dumps(dict(os.environ)))"
     child = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
@@ -80,7 +80,8 @@ def state():
     begin = ("TF_", "MPL", "PYTHON")
     variables = [{k: v for k, v in e.items() if k.startswith(begin)} for e in (os.environ, child)]
     handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)]
-    return variables, sys.excepthook, handlers
+    levels = [logging.getLogger(name).level for name in ("", "matplotlib", "PIL")]
+    return variables, sys.excepthook, handlers, levels
 before = state()
 atexit.register(print, "at exit")
 table = open("table.csv", "w")

@@ -174,14 +174,8 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as argparse does; keep what was typed, for the error message."""
-        self._typed = sys.argv[1:] if args is None else list(args)
-        return super().parse_known_args(args, namespace)
-
-    def parse_args(
-        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
-    ) -> argparse.Namespace:
-        """Read the arguments; None stands for those that were typed."""
-        return super().parse_args(typed_arguments(args), namespace)
+        self._typed = typed_arguments(args)
+        return super().parse_known_args(self._typed, namespace)
 
     def format_help(self) -> str:
         """Return the text that `--help` shows."""

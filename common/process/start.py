@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -41,6 +42,8 @@ def start() -> None:
     guard_streams()
     sys.excepthook = _end_with_a_sentence
     atexit.register(_end_quietly)
+    # Matplotlib logs messages about its caches and fonts, which do not affect the pictures.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for name, loading in (("tensorflow", _quiet_start), ("sklearn.metrics", _announced)):
         if name not in sys.modules:
             sys.meta_path.insert(0, _Finder(name, loading))
