@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import signal
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +29,7 @@ from common.comparison.runs import RESERVED, SCRIPTS, Model, parse_model, train_
 from common.comparison.statistics import Run, compare_two, summarise
 from common.comparison.tables import markdown_table, name_machines, terminal_table
 from common.data import DEFAULT_DATA_DIR, DataSets, load_data
-from common.process.arguments import dashes, new_parser, parse_count
+from common.process.arguments import dashes, new_parser, parse_count, typed_arguments
 from common.process.errors import InterruptedRunError
 from common.process.streams import complain
 from common.process.text import visible
@@ -175,7 +174,7 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         help="folder for the runs and the results",
     )
     options = parser.parse_args(argv)
-    typed = sys.argv[1:] if argv is None else argv
+    typed = typed_arguments(argv)
     options.command = visible(shlex.join([*COMMAND.split(), *typed]))
     options.how_to_continue = f"interrupted; continue with: {options.command}"
     lines = ([] if options.only else [f"{script}.py" for script in SCRIPTS]) + options.run

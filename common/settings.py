@@ -31,6 +31,7 @@ from common.process.arguments import (
     parse_seed,
     parse_step,
     shown,
+    typed_arguments,
 )
 
 LOSSES = ("cross-entropy", "squared-error")
@@ -163,7 +164,7 @@ def parse_settings(
     """Read the command line of one script.
 
     Args:
-        argv: the arguments; None reads `sys.argv`.
+        argv: the arguments; None reads `sys.argv`, but not that of a notebook.
         model: the script's name without `.py`.
         description: the script's docstring, shown by `--help`.
         network: the networks to choose from, by name. The first is the default.
@@ -180,7 +181,7 @@ def parse_settings(
         UsageError: the recipe has a value that its flag would not accept.
         SystemExit: after `--help` (status 0) or a usage error (status 2).
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
+    argv = typed_arguments(argv)
     command = command or f"python {model}.py"
     flags, recipes = dict(ALL), recipes or {}
     if network:

@@ -1,7 +1,11 @@
 """A program that imports `common` is left alone: its TensorFlow, its Keras, its errors."""
 
 import os
+import signal
 import sys
+import types
+
+from common.process.arguments import typed_arguments
 
 import pytest
 import shell
@@ -63,3 +67,106 @@ ERROR = "import common; raise common.UserError('a sentence')"
 def test_only_in_a_script_an_error_becomes_a_sentence(program, expected):
     _, errors = shell.run("-c", program, status=1)
     assert errors.splitlines()[0] == expected
+
+
+# What a program expects of a library: its files, its functions at the end and all that it sees and
+# hands on to its children stay as they are.
+HOST = """
+import atexit, csv, json, logging, os, signal, subprocess, sys
+def state():
+    code = "import json, os; print(json.dumps(dict(os.environ)))"
+    child = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
+    # Other variables are set by TensorFlow and Keras themselves.
+    begin = ("TF_", "MPL", "PYTHON")
+    variables = [{k: v for k, v in e.items() if k.startswith(begin)} for e in (os.environ, child)]
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)]
+    levels = [logging.getLogger(name).level for name in ("", "matplotlib", "PIL")]
+    return variables, sys.excepthook, handlers, levels
+before = state()
+atexit.register(print, "at exit")
+table = open("table.csv", "w")
+csv.writer(table).writerow(["a", "row"])
+"""
+EVERYTHING = """
+import tensorflow as tf
+def keras():
+    model = tf.keras.Sequential([tf.keras.Input([3]), tf.keras.layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.fit(tf.ones([4, 3]), tf.ones([4, 2]), verbose=0)
+keras()
+import mnist_softmax, common.session, common.training, common.compare, common.transfer
+flags = ["--train-size", "200", "--iterations", "1"]
+print(mnist_softmax.main(flags)["steps"])
+keras()
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "end", "status", "last"),
+    [
+        ("import common", "raise common.UserError('mine')", 1, "errors.UserError: mine"),
+        ("import common", "raise BrokenPipeError", 1, "BrokenPipeError"),
+        (EVERYTHING, "os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+    ],
+    ids=["an error of ours", "an error of its own", "an interrupt after a run"],
+)
+def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
+    program = tmp_path / "host.py"
+    program.write_text(f"{HOST}\n{what}\nassert state() == before\n{end}\n")
+    output, errors = shell.run(program, status=status, cwd=tmp_path)
+    assert output.splitlines()[-1] == "at exit"
+    assert errors.splitlines()[-1].endswith(last)
+    assert (tmp_path / "table.csv").read_text() == "a,row\n"
+
+
+# Arguments that are not ours.
+
+
+def test_main_leaves_a_notebooks_arguments_alone(monkeypatch):
+    """Those of its kernel. In a script, `%run mnist_cnn.py --seed 1`, they are the reader's."""
+    notebook = types.ModuleType("IPython")
+    notebook.get_ipython = lambda: types.SimpleNamespace(kernel=None)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel-1.json"])
+    assert typed_arguments(None) == []
+    assert typed_arguments(["--seed", "1"]) == ["--seed", "1"]
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", shell.REPOSITORY / "mnist_cnn.py")
+    assert typed_arguments(None) == ["-f", "kernel-1.json"]
+
+
+# Modules that are started by their path.
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("predict.py", "with: python -m common.predict 'my 3.png' --json"),
+        ("compare.py", "with: python -m common.compare 'my 3.png' --json"),
+        ("transfer.py", "with: python -m common.transfer 'my 3.png' --json"),
+        ("datasets/__main__.py", "with: python -m common.datasets 'my 3.png' --json"),
+        ("training.py", "for example with: python mnist_cnn.py"),
+        ("parallel/cluster/server.py", "for example with: python mnist_cnn.py"),
+    ],
+)
+def test_a_module_started_by_its_path_says_how_to_start_it(path, sentence, tmp_path):
+    path = shell.REPOSITORY / "common" / path
+    options = {"cwd": tmp_path, "variables": {"PYTHONPATH": ""}}
+    _, errors = shell.run(path, "my 3.png", "--json", status=2, **options)
+    (line,) = errors.splitlines()
+    assert line.endswith(sentence)
+    assert f"in the folder {shell.REPOSITORY}" in line
+
+
+def test_a_start_from_within_the_package():
+    options = {"cwd": shell.REPOSITORY / "common", "variables": {"PYTHONPATH": ""}}
+    _, errors = shell.run("-m", "common.predict", status=2, **options)
+    assert errors == (
+        "common is a package of the folder above this one: start Python in the folder "
+        f"{shell.REPOSITORY}\n"
+    )
+
+
+def test_every_package_has_the_link():
+    folders = {path.parent for path in (shell.REPOSITORY / "common").rglob("*.py")}
+    sources = {(folder / "common.py").resolve() for folder in folders}
+    assert sources == {shell.REPOSITORY / "common" / "common.py"}

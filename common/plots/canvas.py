@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import os
 import sys
 import textwrap
@@ -21,8 +20,6 @@ import numpy as np
 
 WIDTH, DPI = 858, 110  # pixels, about the width of a README; pixels per inch
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#888888"
-# Matplotlib logs messages about its caches and fonts, which do not affect the pictures.
-logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
 def import_matplotlib() -> None:

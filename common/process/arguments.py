@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from common.process.errors import UsageError
+from common.process.start import is_ours
 from common.process.text import visible
 
 FLAG = r"--?[a-zA-Z][^\s=]*"
@@ -134,6 +135,17 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def typed_arguments(argv: Sequence[str] | None) -> list[str]:
+    """Return the arguments to read: `argv`, or those that were typed after the program's name.
+
+    A notebook's kernel has arguments of its own, so there None means that nothing was typed.
+    """
+    if argv is not None:
+        return list(argv)
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return [] if hasattr(shell, "kernel") and not is_ours() else sys.argv[1:]
+
+
 def new_parser(
     command: str, description: str, elsewhere: Elsewhere | Callable[[], Elsewhere] | None = None
 ) -> Parser:
@@ -162,8 +174,8 @@ class Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as argparse does; keep what was typed, for the error message."""
-        self._typed = sys.argv[1:] if args is None else list(args)
-        return super().parse_known_args(args, namespace)
+        self._typed = typed_arguments(args)
+        return super().parse_known_args(self._typed, namespace)
 
     def format_help(self) -> str:
         """Return the text that `--help` shows."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
+import logging
 import os
 import signal
 import sys
@@ -36,18 +37,23 @@ PACKAGES = ("common", "benchmarks")
 
 def start() -> None:
     """Prepare the process, if the program that runs in it is a script or command of ours."""
-    if not _is_ours():
+    if not is_ours():
         return
     guard_streams()
     sys.excepthook = _end_with_a_sentence
     atexit.register(_end_quietly)
+    # Matplotlib logs messages about its caches and fonts, which do not affect the pictures.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     for name, loading in (("tensorflow", _quiet_start), ("sklearn.metrics", _announced)):
         if name not in sys.modules:
             sys.meta_path.insert(0, _Finder(name, loading))
 
 
-def _is_ours() -> bool:
-    """Say whether the program is one of the scripts, or a module of ours that was run with -m."""
+def is_ours() -> bool:
+    """Say whether the program is one of the scripts, or a module of ours that was run with -m.
+
+    A script that `%run` starts in a notebook is one, too.
+    """
     if sys.argv[:1] == ["-m"]:  # Python imports the package before it knows the module's file
         names = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
         return bool(names) and names[0].partition(".")[0] in PACKAGES

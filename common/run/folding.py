@@ -181,9 +181,10 @@ def _rewrite(
             if in_a_row:
                 biases[-1] = (biases[-1][0], biases[-1][1] + offset)
         else:
+            old = node.input[1] if node.op in ADDITIONS else ""  # whose name the new one gets
             make_identity(node, before, tf.as_dtype(dtype).as_datatype_enum)
             node.op = "BiasAdd"
-            node.input.append("")
+            node.input.append(old)
             biases.append((node, offset))
             in_a_row = True
         before = node.name

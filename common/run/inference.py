@@ -15,14 +15,14 @@ from common.run.folding import constants_of, fold_scales, make_identity, node_of
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-from tensorflow.core.protobuf import rewriter_config_pb2
+from tensorflow.core.protobuf import device_properties_pb2, rewriter_config_pb2
 
 if TYPE_CHECKING:
     from common.networks import Net
 
 # Grappler removes what is never reached, puts functions in the place of their calls, computes what
 # depends on constants alone, and removes what changes nothing, such as a multiplication by 1.
-PASSES = ("pruning", "loop", "function", "constfold", "arithmetic", "dependency")
+PASSES = ("pruning", "loop", "function", "constfold", "dependency")
 # Asks Grappler to take a condition or a loop apart, which other programs do not understand.
 TAKE_APART = "_lower_using_switch_merge"
 CONDITIONS = ("If", "StatelessIf", "Case", "StatelessCase")
@@ -134,6 +134,7 @@ def _all_nodes(graph: tf.GraphDef) -> Iterator[tf.NodeDef]:
 def _optimized(graph: tf.GraphDef, images: str, probabilities: str) -> tf.GraphDef:
     """Return the graph after Grappler's passes."""
     try:
+        from tensorflow.python.grappler.cluster import Cluster
         from tensorflow.python.grappler.tf_optimizer import OptimizeGraph
     except ImportError:
         return graph
@@ -153,7 +154,10 @@ def _optimized(graph: tf.GraphDef, images: str, probabilities: str) -> tf.GraphD
     options.optimizers.extend(PASSES)
     options.loop_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
     options.function_optimization = rewriter_config_pb2.RewriterConfig.AGGRESSIVE
-    optimized = OptimizeGraph(config, meta, verbose=False)
+    # For one processor, so that Grappler opens no session to look for others.
+    processor = device_properties_pb2.NamedDevice(name="/CPU:0")
+    processor.properties.type = "CPU"
+    optimized = OptimizeGraph(config, meta, verbose=False, cluster=Cluster(devices=[processor]))
     # What was computed before, but is not used: by a constant, or random numbers.
     random = {f"^{node.name}" for node in optimized.node if RANDOM.search(node.op)}
     for node in optimized.node:

@@ -59,7 +59,5 @@ def check(build, x_from=None):
     assert operations.count("Placeholder") == 1
     for usual in ("Placeholder", "Cast", "Softmax"):
         operations.remove(usual)
-    # The division by 255. Where a convolution follows, Grappler puts it into the filters.
-    return (
-        operations[1:] if operations[0] == "Mul" and "Conv2D" not in operations[1] else operations
-    )
+    assert operations[0] == "Mul"  # by 1/255
+    return operations[1:]
