@@ -9,7 +9,8 @@ models differ significantly. Finished runs are kept: an interrupted comparison c
 stopped, and a comparison with more seeds or more `--run` options trains only what is missing.
 
 With `--robustness` the trained models are also tested on shifted, rotated, noisy, … test images and
-on the corruptions of MNIST-C, and their probabilities are compared with what is true.
+on the corruptions of MNIST-C, and their probabilities are compared with what is true. With
+`--train-sizes 100 1000 10000` they are trained on fewer images, too.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from common import UserError
 from common.comparison.figures import draw_figures
 from common.comparison.pressure import Loaded, report_robustness, shifted_accuracies
 from common.comparison.runs import RESERVED, SCRIPTS, Model, parse_model, train_all
+from common.comparison.sizes import report_sizes
 from common.comparison.statistics import Run, compare_two, summarise
 from common.comparison.tables import markdown_table, name_machines, terminal_table
 from common.data import DEFAULT_DATA_DIR, DataSets, load_data
@@ -55,15 +57,19 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """
     options, models = _parse(argv)
     root = require_writable_folder(options.output_dir)
-    names = [model.name for model in models]
     data = load_data(options.data_dir, transpose=options.transpose)
     for remark in data.conventions.remarks:
         print(visible(remark))
-    runs = None
     with suppress(KeyboardInterrupt):  # between two steps it is an InterruptedRunError already
-        runs = train_all(models, range(options.seeds), root, options)
-    if runs is None:
-        raise InterruptedRunError(options.how_to_continue, signal.SIGINT)
+        return _compare(options, models, data, root)
+    raise InterruptedRunError(options.how_to_continue, signal.SIGINT)
+
+
+def _compare(
+    options: argparse.Namespace, models: list[Model], data: DataSets, root: Path
+) -> dict[str, Any]:
+    runs = train_all(models, range(options.seeds), root, options)
+    names = [model.name for model in models]
     labels = [model.label for model in models]
     results = _results(options, names, runs)
     loaded = _load(labels, runs, data, options)
@@ -77,6 +83,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     files = ["results.json", "results.md"]
     if options.robustness and loaded:
         files += report_robustness(loaded, results, root)
+    if options.train_sizes:
+        files += report_sizes(models, data, root, options, results)
     files += draw_figures(root, labels, runs, data)
     print("Files written:", *(visible(root / file) for file in files), sep="\n  ")
     return results
@@ -152,6 +160,15 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         default=False,
         help="also test the trained models on distorted test images and measure how honest their "
         "probabilities are, without training again",
+    )
+    parser.add_argument(
+        "--train-sizes",
+        type=parse_count,
+        nargs="+",
+        default=[],
+        metavar="N",
+        help="also train each row on the first N training images, for each N, beside "
+        "scikit-learn's logistic regression, nearest neighbours and SVM (default: none)",
     )
     parser.add_argument(
         "--data-dir",

@@ -4,7 +4,7 @@
     digits.py     distorted copies, a mosaic with the errors first, the answers of several nets
     curves.py     loss and accuracy by epoch, accuracy against training time
     confusion.py  confusion matrices
-    robustness.py  accuracy against the strength of a distortion, confidence against accuracy
+    robustness.py  accuracy against the strength of a distortion, or the number of images
     series.py     several pictures in a folder, of which some may fail
     windows.py    pictures in windows, for --show
     canvas.py     what these share: figure, grid of images, colour scales, names
@@ -26,7 +26,7 @@ from common.plots.images import (
     plot_preparation,
     plot_weights,
 )
-from common.plots.robustness import plot_panels, plot_reliability, plot_shift
+from common.plots.robustness import plot_panels, plot_reliability, plot_shift, plot_sizes
 from common.plots.series import draw_each
 from common.plots.windows import require_display, show_all
 
@@ -46,6 +46,7 @@ __all__ = [
     "plot_preparation",
     "plot_reliability",
     "plot_shift",
+    "plot_sizes",
     "plot_weights",
     "require_display",
     "show_all",

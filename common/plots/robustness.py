@@ -147,3 +147,49 @@ def _apart(values: np.ndarray, least: float) -> np.ndarray:
     for one, after in itertools.pairwise(order):
         result[after] = max(result[after], result[one] + least)
     return result
+
+
+def plot_sizes(
+    path: Path | str,
+    sizes: Sequence[int],
+    accuracies: Mapping[str, Sequence[Sequence[float]]],
+    references: Mapping[str, Sequence[float]],
+    title: str = "Where a net begins to pay: accuracy against the number of training images",
+) -> None:
+    """Draw the accuracy of each model against the number of training images, both logarithmic.
+
+    Args:
+        path: the file to write.
+        sizes: the numbers of training images.
+        accuracies: for the name of each net, for each size one accuracy a seed, from 0 to 1.
+        references: for the name of each other model one accuracy for each of the first sizes.
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    with new_picture(path, title, False, 430, layout="constrained") as figure:
+        axes = figure.add_subplot(
+            xlabel="Training images", ylabel="Accuracy on the test images (%)"
+        )
+        for (name, rows), (colour, line, marker) in zip(
+            accuracies.items(), STYLES * len(accuracies), strict=False
+        ):
+            errors = 100 * (1 - np.array(rows, float)).clip(1e-4)
+            axes.plot(sizes, errors.mean(axis=1), line, color=colour, marker=marker, label=name)
+            for seed in errors.T:
+                axes.plot(sizes, seed, line, color=colour, linewidth=0.6, alpha=0.5)
+        for (name, values), line in zip(
+            references.items(), ("--", ":", "-.") * len(references), strict=False
+        ):
+            errors = 100 * (1 - np.array(values, float)).clip(1e-4)
+            axes.plot(sizes[: len(values)], errors, line, color=GREY, label=name)
+        axes.set(xscale="log", yscale="log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.invert_yaxis()
+        lowest, highest = sorted(axes.get_ylim())
+        ticks = [e for e in (90, 50, 30, 20, 10, 5, 2, 1, 0.5, 0.2) if lowest <= e <= highest]
+        axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+        axes.minorticks_off()
+        axes.grid(color="#DDDDDD")
+        axes.legend()
