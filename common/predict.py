@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import UserError
+from common.pictures.text import draw_as_text
 from common.process.arguments import new_parser
 from common.process.text import visible
 from common.run.files import require_writable_folder
@@ -36,9 +37,6 @@ if TYPE_CHECKING:  # TensorFlow, SciPy and Pillow are imported when the command 
 
 COMMAND = "python -m common.predict"
 USUAL_MODELS = [Path("runs") / name for name in ("mnist_softmax", "mnist_mlp", "mnist_cnn")]
-SHADES = " ░▒▓█"
-PLAIN_SHADES = " .:*#"  # for terminals that know only ASCII
-MAX_COLUMNS = 56  # of a picture made of characters
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -253,22 +251,6 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
             classes = " ".join(digit["models"][model.name]["class"] for digit in row["digits"])
             print(f"  {name:<{width}}  reads {visible(classes)}")
     print()
-
-
-def draw_as_text(image: np.ndarray) -> str:
-    """Draw uint8 [height, width] with characters, two columns a pixel, in a frame."""
-    factor = max(1, -(-2 * image.shape[1] // MAX_COLUMNS))
-    high, wide = (side // factor * factor for side in image.shape)
-    blocks = image[:high, :wide].reshape(high // factor, factor, wide // factor, factor)
-    shades = SHADES
-    try:
-        (SHADES + "┌").encode(sys.stdout.encoding or "ascii")
-    except UnicodeEncodeError:
-        shades = PLAIN_SHADES
-    levels = np.rint(blocks.mean(axis=(1, 3)) / 255 * (len(shades) - 1)).astype(int)
-    line = "  +" + "-" * (2 * levels.shape[1]) + "+"
-    rows = ["  |" + "".join(2 * shades[level] for level in row) + "|" for row in levels]
-    return "\n".join([line, *rows, line])
 
 
 def _explain(one: Prepared, row: dict[str, Any], models: Sequence[Model], path: Path) -> None:

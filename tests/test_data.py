@@ -42,6 +42,15 @@ def test_mnist_keeps_the_order_of_the_files(mnist):
     assert mnist.test.labels[:5].tolist() == [7, 2, 1, 0, 4]
 
 
+def test_mnist_can_be_transposed_but_not_without_a_warning(mnist):
+    other = load_data(transpose=True)
+    for name in ("train", "validation", "test"):
+        images = getattr(mnist, name).images[:50].reshape(-1, 28, 28)
+        found = getattr(other, name).images[:50].reshape(-1, 28, 28)
+        assert np.array_equal(found, images.transpose(0, 2, 1))
+    assert "MNIST's images are upright" in other.describe()
+
+
 def test_mnist_takes_no_memory_twice():
     content = 60_000 * 784 + 10_000 * 784
     with memory_below(content * 9 // 8 + 4 * MEGABYTE, expect_reached=content):

@@ -62,7 +62,7 @@ def test_pictures_are_prepared_as_the_training_images_were(run, tmp_path, capsys
     """Upright pictures, dark on light and light on dark, are read by a net of other images."""
     test = load_data().test
     right = 0
-    for digit in range(10):
+    for digit in range(6):
         image = renderings.enlarge(test.images[test.labels == digit][0].reshape(28, 28))
         for name, steps in (("dark", [renderings.black_on_white]), ("light", [])):
             path = tmp_path / f"{digit}_{name}.png"
@@ -71,7 +71,7 @@ def test_pictures_are_prepared_as_the_training_images_were(run, tmp_path, capsys
     capsys.readouterr()
     for k, row in enumerate(rows):
         right += row["digits"][0]["models"]["run"]["class"] == CLASSES[k // 2]
-    assert right >= 16  # with the images inverted it would be about 2 of 20
+    assert right >= 10  # of 12; about 1 if the images were inverted
     predict.main([str(tmp_path / "0_dark.png"), "--model", str(run)])
     drawn = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  |")]
     assert drawn[0].count("█") == 56  # the net sees dark on light

@@ -24,7 +24,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         SystemExit: a usage error (status 2).
     """
     parser = new_parser(COMMAND, __doc__)
-    parser.add_argument("folder", type=Path, help="folder with train/CLASS/* and test/CLASS/*")
+    parser.add_argument(
+        "folder", type=Path, help="folder with train/CLASS/*, test/CLASS/* and perhaps val/CLASS/*"
+    )
     parser.add_argument("npz", type=Path, help="the .npz file to write")
     parser.add_argument(
         "--size",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from common import UserError
@@ -23,6 +24,8 @@ from tqdm import tqdm
 # The names that the folders of the three parts may have, in small or capital letters.
 TRAIN, TEST = ("train", "training"), ("test", "testing")
 VALIDATION = ("val", "valid", "validation")
+# A picture whose lightest pixel is below the first step of 8 bits has 8 bits in a place for 16.
+DARKEST = 1 / 255.5
 COLOURED = (
     0.1  # least difference of red, green and blue, from 0 to 1: compression makes smaller ones
 )
@@ -166,7 +169,7 @@ def _read_classes(
         left_out.add_from(folder / name, "inside the folder of a class")
     labels = np.array([label for _, label in files], np.int32)
     images: np.ndarray | None = None
-    coloured = 0
+    coloured = narrow = 0
     for k, (path, _) in enumerate(tqdm(files, desc=f"Pictures of {folder.name}", disable=None)):
         try:
             if prepared:
@@ -174,6 +177,9 @@ def _read_classes(
             else:
                 picture = read_picture(path, working_side=2**16)
                 coloured += bool(np.ptp(picture.colours, axis=2).max() > COLOURED)
+                if 0 < picture.colours.max() < DARKEST:
+                    narrow += 1
+                    picture = replace(picture, colours=picture.colours * 257)
                 image = picture.grey()
         except UserError as problem:
             raise DataError(f"{problem}") from None
@@ -197,5 +203,10 @@ def _read_classes(
         remarks.append(
             f"{coloured:,} of {len(files):,} pictures in {folder.name} are in colour and were made "
             "grey"
+        )
+    if narrow:
+        remarks.append(
+            f"{narrow:,} of {len(files):,} pictures in {folder.name} have numbers of 8 bits in 16, "
+            "and were read as 8 bits"
         )
     return images, labels

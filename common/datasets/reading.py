@@ -62,7 +62,10 @@ def _read_mnist(folder: Path, transpose: bool) -> Arrays:
         read_idx(_locate(folder, name, may_download=True), CHECKSUMS[name])
         for name in (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     )
+    conventions = MNIST_CONVENTIONS
     if transpose:
+        remark = "WARNING: MNIST's images are upright; run again without --transpose"
+        conventions = conventions._replace(transposed=True, remarks=(remark,))
         images, test_images = (
             np.ascontiguousarray(array.transpose(0, 2, 1)) for array in (images, test_images)
         )
@@ -73,7 +76,7 @@ def _read_mnist(folder: Path, transpose: bool) -> Arrays:
         test_labels.astype(np.int32),
         tuple(map(str, range(10))),
         size_of_validation(len(images)),
-        MNIST_CONVENTIONS._replace(transposed=transpose),
+        conventions,
     )
 
 

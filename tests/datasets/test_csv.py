@@ -193,7 +193,7 @@ def test_files_that_are_no_tables_get_a_sentence(tmp_path, write):
         load_data(tmp_path)
 
 
-@pytest.mark.parametrize("trials", [150, pytest.param(3_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("trials", [80, pytest.param(3_000, marks=pytest.mark.slow)])
 def test_damaged_tables_are_read_or_refused_with_a_sentence(write, trials):
     path = write()
     content, chance, refused = path.read_bytes(), random.Random(0), []

@@ -134,6 +134,7 @@ def test_pictures_of_other_kinds_become_the_same_grey_images(tmp_path):
     for name, convert, suffix in (
         ("one bit", lambda i: i.convert("1"), "png"),
         ("16 bits", lambda i: Image.fromarray(np.asarray(i).astype(np.uint16) * 257), "png"),
+        ("8 of 16 bits", lambda i: Image.fromarray(np.asarray(i).astype(np.uint16)), "png"),
         ("floats", lambda i: Image.fromarray(np.asarray(i, np.float32) / 255), "tiff"),
         ("0 and 1", lambda i: i.point(lambda v: v // 255), "png"),
     ):

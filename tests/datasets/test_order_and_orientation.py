@@ -98,7 +98,7 @@ def test_what_is_upright_or_no_digit_gets_no_hint(load, digits):
     small = {"x_train": other.images[:1400], "y_train": other.target[:1400]}
     small |= {"x_test": other.images[1400:], "y_test": other.target[1400:]}
     assert remarks_of(load(**small)) == "pixels from 0 to 16 were scaled to 0 to 255"
-    for seed in range(5):  # the same digits with the labels of others
+    for seed in range(3):  # the same digits with the labels of others
         numbers = np.random.default_rng(seed).permutation(10)
         assert "WARNING" not in remarks_of(load(y=lambda y, numbers=numbers: numbers[y]))
     noise = np.random.default_rng(0).integers(0, 256, (600, 28, 28))
