@@ -32,7 +32,7 @@ def environment(variables=(), quiet=False):
 
 def as_script(program):
     """A program for `python -c` that starts and ends as the scripts do."""
-    path = str(REPOSITORY / "program.py")
+    path = str(REPOSITORY / "mnist_program.py")
     return f"import __main__; __main__.__file__ = {path!r}\n{program}"
 
 

@@ -6,6 +6,7 @@ import sys
 import types
 
 from common.process.arguments import typed_arguments
+from common.process.start import is_ours
 
 import pytest
 import shell
@@ -117,6 +118,18 @@ def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
     assert output.splitlines()[-1] == "at exit"
     assert errors.splitlines()[-1].endswith(last)
     assert (tmp_path / "table.csv").read_text() == "a,row\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        *(("mnist_cnn.py", True), ("mnist_my_copy.py", True), ("common/predict.py", True)),
+        *(("host.py", False), ("tests/mnist_host.py", False), (".venv/bin/pytest", False)),
+    ],
+)
+def test_which_programs_start_quietly_and_end_with_a_sentence(monkeypatch, path, expected):
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(shell.REPOSITORY / path))
+    assert is_ours() == expected
 
 
 # Arguments that are not ours.

@@ -61,9 +61,9 @@ def is_ours() -> bool:
     if main is None:
         return False
     path = Path(main).resolve()
-    # Of the top level only the scripts: a virtual environment there has programs of others.
-    in_package = any(REPOSITORY / name in path.parents for name in PACKAGES)
-    return path.parent == REPOSITORY or in_package
+    # At the top only the scripts: other programs may lie there, and those of a virtual environment.
+    is_script = path.parent == REPOSITORY and path.name.startswith("mnist_")
+    return is_script or any(REPOSITORY / name in path.parents for name in PACKAGES)
 
 
 # Loading TensorFlow and scikit-learn.

@@ -30,6 +30,7 @@ class Step(NamedTuple):
     node: tf.NodeDef
     scale: Numbers = 1.0
     offset: Numbers = 0.0
+    rank: int = 0  # of the constants; x has at least as many axes
 
 
 def node_of(tensor: str) -> str:
@@ -62,6 +63,7 @@ def make_identity(node: tf.NodeDef, tensor: str, dtype: int) -> None:
     node.input[:] = [tensor]
 
 
+@np.errstate(all="ignore")
 def fold_scales(graph: tf.GraphDef, last: str) -> bool:
     """Put scales into the weights before them, wherever that is exact.
 
@@ -88,13 +90,13 @@ def fold_scales(graph: tf.GraphDef, last: str) -> bool:
         axes = (0,) if _flag(layer, "transpose_b") else CHANNEL_AXES[layer.op]
         shape = [size if axis in axes else 1 for axis, size in enumerate(weights.shape)]
         channels = math.prod(shape)
-        steps, node = [], layer
+        steps, node, rank = [], layer, weights.ndim
         while node.name != last and len(consumers[node.name]) == 1:
             step = _step(consumers[node.name][0], node, constants, channels)
-            if step is None:
+            if step is None or step.rank > rank:
                 break
             steps.append(step)
-            node = step.node
+            node, rank = step.node, rank - (step.node.op == "Squeeze")
         total, steps = _moved(steps)
         if not (np.all(total == 1) or not np.all(np.isfinite(total))):
             scaled = weights * np.broadcast_to(total, channels).reshape(shape)
@@ -118,16 +120,17 @@ def _step(
         return None
     if any(c.ndim and c.shape[-1] != c.size for c in others):
         return None
+    rank = max(c.ndim for c in others)
     c, *more = [other.astype(np.float64).reshape(-1) for other in others]
     is_first = inputs[0] == before.name
     if node.op in ADDITIONS:
-        return Step(node, 1.0, c)
+        return Step(node, 1.0, c, rank)
     if node.op == "Sub":
-        return Step(node, 1.0, -c) if is_first else Step(node, -1.0, c)
+        return Step(node, 1.0, -c, rank) if is_first else Step(node, -1.0, c, rank)
     if node.op == "Mul":
-        return Step(node, c)
+        return Step(node, c, 0.0, rank)
     if node.op == "RealDiv" and is_first:
-        return Step(node, 1 / c)
+        return Step(node, 1 / c, 0.0, rank)
     if node.op in BATCH_NORMS and is_first and not _flag(node, "is_training"):
         offset, mean, variance = more
         scale = c / np.sqrt(variance + node.attr["epsilon"].f)
@@ -143,7 +146,7 @@ def _keeps_channels(node: tf.NodeDef) -> bool:
     """Tell pooling over positions from pooling over channels, for example."""
     if node.op == "Squeeze":  # of tf.nn.conv1d, which squeezes the last axis but two
         axes = node.attr["squeeze_dims"].list.i
-        return bool(axes) and all(axis < -1 for axis in axes)
+        return len(axes) == 1 and axes[0] < -1
     return "ksize" not in node.attr or node.attr["ksize"].list.i[-1] == 1
 
 

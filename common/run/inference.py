@@ -28,6 +28,7 @@ TAKE_APART = "_lower_using_switch_merge"
 CONDITIONS = ("If", "StatelessIf", "Case", "StatelessCase")
 PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 RANDOM = re.compile("Random|TruncatedNormal|Multinomial|Stateful(Uniform|Standard)|Rng")
+FLOATS = (tf.float16, tf.float32, tf.float64)
 # Operations that draw numbers u, 0 ≤ u < 1.
 UNIFORM = ("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2")
 # Operations that rise or fall all the way with each of their inputs.
@@ -189,6 +190,7 @@ def _decide_conditions(graph: tf.GraphDef) -> bool:
     return decided
 
 
+@np.errstate(all="ignore")
 def _decide_masks(graph: tf.GraphDef) -> bool:
     """Take away each random number on which nothing depends; say whether there was one.
 
@@ -203,9 +205,10 @@ def _decide_masks(graph: tf.GraphDef) -> bool:
     reach: dict[str, tuple] = {}  # name of a tensor → its values for the smallest and largest u
     decided = False
     for op in whole.get_operations():  # inputs come before what uses them
-        if RANDOM.search(op.type) and op.outputs and op.outputs[0].dtype.is_floating:
+        if RANDOM.search(op.type) and op.outputs and op.outputs[0].dtype in FLOATS:
             number = np.finfo(op.outputs[0].dtype.as_numpy_dtype)
-            ends = (0, 1 - number.eps) if op.type in UNIFORM else (number.min, number.max)
+            far = np.sqrt(number.max)  # farther than a normal distribution reaches
+            ends = (0, 1 - number.eps) if op.type in UNIFORM else (-far, far)
             reach[op.outputs[0].name] = tuple(map(number.dtype.type, ends))
             continue
         drawn = [tensor.name in reach for tensor in op.inputs]
@@ -214,7 +217,8 @@ def _decide_masks(graph: tf.GraphDef) -> bool:
         at = drawn.index(True)
         low, high = reach[op.inputs[at].name]
         others = [constants.get(t.op.name) for t in op.inputs if t.name not in reach]
-        if op.type in MONOTONE and all(c is not None and c.ndim == 0 for c in others):
+        simple = op.outputs and op.outputs[0].dtype in (*FLOATS, tf.bool)
+        if op.type in MONOTONE and simple and all(c is not None and c.ndim == 0 for c in others):
             number = op.outputs[0].dtype.as_numpy_dtype
             values = ([*others[:at], u, *others[at:]] for u in (low, high))
             reach[op.outputs[0].name] = tuple(number(MONOTONE[op.type](*v)) for v in values)

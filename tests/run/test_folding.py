@@ -133,6 +133,11 @@ def shared_weights(x, training):
     return tf.matmul(tf.tanh(batch_norm(tf.matmul(x, weights), training)), weights)
 
 
+def with_another_axis(x, _):
+    """A product with more axes than the layer: not a scale of its channels alone."""
+    return tf.reduce_sum(tf.matmul(x, numbers(36, 5)) * numbers(1, 1, 5), 0)
+
+
 @pytest.mark.parametrize(
     ("build", "left"),
     [
@@ -140,6 +145,7 @@ def shared_weights(x, training):
         (depthwise, ["Conv2D", "DepthwiseConv2dNative", "BiasAdd", "Mean"]),
         (in_one_dimension, ["ExpandDims", "Conv2D", "Squeeze", "BiasAdd", "Mean"]),
         (used_twice, ["MatMul", "Mul", "AddV2", "Tanh", "Mul"]),
+        (with_another_axis, ["MatMul", "Mul", "Sum"]),
         (shared_weights, ["MatMul", "BiasAdd", "Tanh", "MatMul"]),
     ],
 )

@@ -79,6 +79,12 @@ def noise_where_training(h, training):
     return tf.where(training, h + tf.random.normal(tf.shape(h)), h)
 
 
+def whole_numbers(h, _):
+    """Random in use, too; both ends of float32's range would be cast to one whole number."""
+    drawn = tf.cast(tf.random.normal(tf.shape(h)), tf.int32)
+    return tf.where(drawn >= 0, h, 2 * h)
+
+
 def nothing(h, _):
     return h
 
@@ -125,9 +131,14 @@ def test_weights_keep_their_names():
     assert "fc/weights" in {node.name for node in found.graph.node if node.op == "Const"}
 
 
-def test_a_net_that_is_random_in_use_is_named():
-    found, new, old = export(lambda x, _: tf.nn.dropout(x, rate=0.5, name="drop"))
-    assert [name.partition("/")[0] for name in found.random] == ["drop"]
+def dropped(x, _):
+    return tf.nn.dropout(x, rate=0.5)
+
+
+@pytest.mark.parametrize("build", [dropped, whole_numbers])
+def test_a_net_that_is_random_in_use_stays_so(build):
+    found, new, old = export(build)
+    assert found.random
     assert (new != old).any()
 
 
