@@ -4,6 +4,9 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
+
+from common.process.streams import lasting_log
 
 import idx_files
 import pytest
@@ -118,6 +121,19 @@ def test_a_run_that_cannot_print_is_complete(run, tmp_path):
     assert result.returncode == 1
     names = {path.name for path in (tmp_path / "run").iterdir()}
     assert {"metrics.json", "predictions.npy", "saved_model", "images.png"} <= names
+
+
+def test_a_log_is_continued_and_what_it_lacks_is_complained_of(tmp_path, capsys):
+    for text in ("28 × 28", "\udcff"):
+        with lasting_log(tmp_path / "log") as log:
+            print(text, file=log)
+    assert (tmp_path / "log").read_text() == "28 × 28\n\\udcff\n"
+    assert capsys.readouterr() == ("", "")
+    reasons = {"/dev/full": "No space left on device. Its end is missing.", "/": "Is a directory."}
+    for path, reason in reasons.items():
+        with lasting_log(Path(path)) as log:
+            print("lost", file=log)
+        assert capsys.readouterr().err == f"Error: cannot write {path}: {reason}\n"
 
 
 @pytest.mark.slow

@@ -80,7 +80,9 @@ def test_a_failure_leaves_the_old_folder(tmp_path):
 def test_an_output_directory_must_be_a_folder_that_can_be_written(tmp_path):
     assert require_writable_folder(tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").write_text("")
-    for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/nothing"):
+    folders = [tmp_path / "file", tmp_path / "file" / "below", "/proc/nothing"]
+    folders.append(tmp_path / "no UTF-8: \udcff")  # Python reads file names of any bytes
+    for folder in folders:
         with pytest.raises(UserError, match=r"cannot write to the output directory .*--output-dir"):
             require_writable_folder(folder)
 

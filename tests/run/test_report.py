@@ -7,9 +7,7 @@ from common import UserError
 from common.run import report
 
 import idx_files
-import numpy as np
 import pytest
-import shell
 
 PICTURES = {"images.png", "errors.png", "confusion_matrix.png", "curves.png", "fc1_weights.png"}
 
@@ -42,28 +40,6 @@ def test_pictures_that_cannot_be_drawn_are_one_sentence_and_cost_nothing_else(
     others = {"metrics.json", "predictions.npy", "saved_model/", "checkpoints/"}
     assert listed == (PICTURES - {"errors.png", "curves.png"}) | others
     assert all((run / name).exists() for name in listed)
-    # Follow the advice.
-    for name in ("errors.png", "curves.png"):
-        (run / name).rmdir()
-    before = shell.metrics_in(run)
-    train(data, run, "--resume")
-    assert capsys.readouterr().err == ""
-    assert all((run / name).is_file() for name in PICTURES)
-    assert shell.metrics_in(run) == before
-
-
-def test_a_net_that_cannot_be_exported_keeps_metrics_and_predictions(data, tmp_path, monkeypatch):
-    """A reader's own operations may be in the graph."""
-
-    def refuse(*_):
-        raise ValueError("no such operation")
-
-    monkeypatch.setattr(report, "export", refuse)
-    monkeypatch.setattr(report, "draw", lambda *_: [])
-    with pytest.raises(ValueError, match="no such operation"):
-        train(data, tmp_path)
-    assert shell.metrics_in(tmp_path)["test_total"] == 20
-    assert np.load(tmp_path / "predictions.npy").shape == (20, 2)
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "predictions.npy"])
