@@ -6,6 +6,7 @@ export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
+signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run
