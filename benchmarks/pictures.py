@@ -68,8 +68,9 @@ def list_labelled(folder: Path) -> list[Labelled]:
     for path in sorted(folder.glob("*/*")):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
-        source, *_, label = path.stem.split("_")
-        if source == path.stem or not label:
+        source, _, rest = path.stem.partition("_")
+        label = rest.rpartition("_")[2]
+        if not source or not label:
             raise UserError(f"{path} should be named SOURCE_NUMBER_LABEL{path.suffix}.")
         found.append(Labelled(path, path.parent.name, source, label))
     if not found:

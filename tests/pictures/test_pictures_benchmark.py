@@ -54,9 +54,10 @@ def test_confident_errors_are_counted():
     assert pictures.score("1234", "1994", certainty, refused) == Score(1, 2, 1, 1)
 
 
-@pytest.mark.parametrize(
-    ("name", "match"), [("7.png", "should be named"), ("a.txt", "no pictures")]
-)
+NAMES = [("7.png", "should be named"), ("a_.png", "should be named"), ("a.txt", "no pictures")]
+
+
+@pytest.mark.parametrize(("name", "match"), NAMES)
 def test_other_names_get_a_sentence(name, match, tmp_path):
     (tmp_path / "kind").mkdir()
     (tmp_path / "kind" / name).touch()
@@ -67,8 +68,8 @@ def test_other_names_get_a_sentence(name, match, tmp_path):
 def test_predict_says_line_and_place_and_what_was_left_out(model, tmp_path, capsys):
     test = load_data().test
     rows = [np.concatenate(test.images[k : k + 2].reshape(2, 28, 28), axis=1) for k in (0, 2)]
-    page = np.pad(np.concatenate(rows), 8)
-    page[20:24, 64:67] = 255  # a point after the first line
+    page = np.pad(np.concatenate(rows), ((8, 8), (8, 24)))
+    page[27:31, 72:76] = 255  # a point after the first line
     draw(page, tmp_path / "page.png")
     flags = [str(tmp_path / "page.png"), "--model", str(model), "--segment"]
     (row,) = predict.main([*flags, "--json"])
