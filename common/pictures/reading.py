@@ -31,8 +31,8 @@ FORMATS = [
     for name in ("PNG", "JPEG", "MPO", "GIF", "WEBP", "BMP", "PPM", "TIFF")
     if name in Image.OPEN
 ]
-# These limits keep the memory for a picture below 1 GiB, whatever its header says: the file, 8 bytes
-# per pixel while it is decoded, and arrays of WORKING_SIDE² pixels, or 1,600² for small digits.
+# These limits keep the memory for a picture below 1 GiB, whatever its header says: the file,
+# 8 bytes per pixel while it is decoded, arrays of WORKING_SIDE² pixels, 1,600² for small digits.
 MAX_FILE_BYTES = 128 * 1024**2
 MAX_PIXELS = 64_000_000  # a photo from a phone has 12 to 50 million
 MAX_SIDE = 65_535  # as in JPEG; a strip of a picture has at least one row in floating point
