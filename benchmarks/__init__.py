@@ -5,6 +5,7 @@ Commands:
 __main__.py     python -m benchmarks: the scripts against PyTorch, JAX, Keras, plain TensorFlow
 scaling.py      python -m benchmarks.scaling: one training on 1 to 3 processes
 preparation.py  python -m benchmarks.preparation: how well pictures of digits are prepared
+writers.py      python -m benchmarks.writers: who wrote the digits, and what that does to intervals
 publish.py      python -m benchmarks.publish: a finished comparison → a page of docs/
 
 What python -m benchmarks measures:
