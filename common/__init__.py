@@ -33,3 +33,6 @@ from common.process.start import start
 __all__ = ["UsageError", "UserError"]
 
 start()
+
+# What tables and pictures call the nets of the scripts.
+MODEL_NAMES = {"mnist_softmax": "softmax regression", "mnist_mlp": "MLP", "mnist_cnn": "CNN"}

@@ -11,6 +11,7 @@ state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run
 contents.py     JSON that others may have written, checked
 summaries.py    event files for TensorBoard
+film.py         what an animated picture of the training shows
 source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve
 files.py        every file is written to a temporary name, then renamed
