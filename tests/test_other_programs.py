@@ -100,6 +100,7 @@ flags = ["--train-size", "200", "--iterations", "1"]
 print(mnist_softmax.main(flags)["steps"])
 keras()
 """
+INTERRUPTED = -signal.SIGINT, "KeyboardInterrupt"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,13 @@ keras()
     [
         ("import common", "raise common.UserError('mine')", 1, "errors.UserError: mine"),
         ("import common", "raise BrokenPipeError", 1, "BrokenPipeError"),
-        (EVERYTHING, "os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+        ("import common", "os.kill(os.getpid(), signal.SIGINT)", *INTERRUPTED),
+        pytest.param(
+            *(EVERYTHING, "os.kill(os.getpid(), signal.SIGINT)", *INTERRUPTED),
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["an error of ours", "an error of its own", "an interrupt after a run"],
+    ids=["an error of ours", "an error of its own", "an interrupt", "an interrupt after a run"],
 )
 def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
     program = tmp_path / "host.py"
