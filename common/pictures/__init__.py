@@ -7,6 +7,7 @@
     digits.py       ink → the digits in it, from left to right
     fitting.py      one digit → an image: at most 20 pixels long, centred by mass in 28 × 28
     polarity.py     light on dark → as the network's training images were
+    doubt.py        images → which of them perhaps show no digit
     text.py         an image → characters, to be printed
 
 MNIST was made in this way from scanned forms (http://yann.lecun.com/exdb/mnist/): "size normalized

@@ -6,6 +6,8 @@ export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
+familiarity.py  what the training images look like, so that others are told from them
+strokes.py      numbers that describe the strokes of an image
 checkpoints.py  everything that a run needs to continue
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run
