@@ -7,6 +7,7 @@ scaling.py      python -m benchmarks.scaling: one training on 1 to 3 processes
 preparation.py  python -m benchmarks.preparation: how well pictures of digits are prepared
 writers.py      python -m benchmarks.writers: who wrote the digits, and what that does to intervals
 doubt.py        python -m benchmarks.doubt: what is taken for a digit, and which digits are doubted
+pictures.py     python -m benchmarks.pictures: how well a folder of labelled pictures is read
 publish.py      python -m benchmarks.publish: a finished comparison → a page of docs/
 
 What python -m benchmarks measures:

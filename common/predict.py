@@ -74,6 +74,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
                 _digit_row(one, k, models, [a[start + k] for a in answers]) | doubts[start + k]
                 for k in range(len(one.images))
             ]
+            row["notes"] = one.notes
             if folder:
                 # Two folders may hold pictures of one name.
                 same = sum(other.stem == path.stem for other in list(prepared)[: len(rows)])
@@ -119,7 +120,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--segment",
         action="store_true",
-        help="read all digits of a picture, from left to right; digits that touch count as one",
+        help="read all digits of a picture, line by line, from left to right; digits that touch "
+        "count as one",
     )
     parser.add_argument(
         "--prepare-always",
@@ -213,7 +215,9 @@ def _digit_row(
 ) -> dict[str, Any]:
     """Return what --json says about one digit."""
     return {
-        "box": list(one.boxes[k]) if one.boxes else None,
+        "box": list(one.boxes[k]) if one.digits else None,
+        "line": one.digits[k].line + 1 if one.digits else 1,
+        "place": one.digits[k].place + 1 if one.digits else 1,
         "models": {
             model.name: {
                 "class": model.class_names[int(fractions.argmax())],
@@ -238,9 +242,11 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
         print(f"{visible(row['file'])}: not read", end="\n\n")
         return
     note = ""
-    if not one.boxes:
+    if not one.digits:
         note = " taken as it is, since it has the size of the model's images"
     print(f"{visible(row['file'])}:{note}")
+    for note in one.notes:
+        print(f"  ({note})")
     names = [visible(model.name) for model in models]
     width = max(map(len, names))
     for image, digit in zip(one.images, row["digits"], strict=True):
@@ -252,8 +258,13 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
             print(f"  {visible(digit['doubt'])}")
     if len(row["digits"]) > 1:
         for model, name in zip(models, names, strict=True):
-            classes = " ".join(digit["models"][model.name]["class"] for digit in row["digits"])
-            print(f"  {name:<{width}}  reads {visible(classes)}")
+            lines: dict[int, list[str]] = {}
+            for digit in row["digits"]:
+                answer = digit["models"][model.name]["class"]
+                lines.setdefault(digit["line"], []).append(answer)
+            for k, classes in lines.items():
+                where = f" in line {k}" if len(lines) > 1 else ""
+                print(f"  {name:<{width}}  reads{where} {visible(' '.join(classes))}")
     print()
 
 

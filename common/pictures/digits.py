@@ -1,15 +1,23 @@
-"""Find the digits in the ink of a picture, from left to right."""
+"""Find the digits in the ink of a picture, line by line, each from left to right."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.pictures.ink import MIN_SIDE, smooth
+from common.pictures.lines import group
+from common.pictures.parts import Part, find_parts
 from common.pictures.reading import PictureError
 
 import numpy as np
 from scipy import ndimage
+
+MAX_PARTS = 500  # a page of digits has fewer; grouping them takes seconds at most
+CUT_HEIGHT = 0.75  # of the other digits: a lower one at the edge of the picture is cut off
+SMALL_DIGIT = 24  # pixels of the longer side; such a digit is not blurred
+ALONE = 2.2  # times as tall as all other shapes: the one digit of a picture with small print
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,134 +26,128 @@ class Digit:
 
     box: tuple[int, int, int, int]  # left, top, right, bottom, in pixels of `find_ink`'s result
     ink: np.ndarray  # float32 [height, width] of the box: 0 paper to 1 ink, without other digits
+    line: int = 0  # from the top, from 0
+    place: int = 0  # in the line, from the left, from 0
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A connected component of the ink."""
-
-    label: int
-    top: int
-    bottom: int
-    left: int
-    right: int
-    mass: float
-
-    @property
-    def longer(self) -> int:
-        return max(self.bottom - self.top, self.right - self.left)
-
-
-def find_digits(ink: np.ndarray, path: Path | str = "the picture") -> list[Digit]:
-    """Group the connected components of the ink into digits, from left to right.
-
-    Specks, and components that the edge of the picture cuts off, are left out.
+def find_digits(
+    ink: np.ndarray, path: Path | str = "the picture", *, segment: bool = True
+) -> tuple[list[Digit], list[str]]:
+    """Group the connected parts of the ink into digits: line by line, from left to right.
 
     Args:
         ink: float32 [height, width] from `find_ink`.
         path: the name of the picture in error messages.
+        segment: return all digits; otherwise there must be exactly one, beside which there may be
+            small print, and what the edge of the picture cuts off.
+
+    Returns:
+        the digits; and a sentence for each kind of shape that was left out.
 
     Raises:
-        PictureError: nothing is large enough, or the digits stand one above the other.
+        PictureError: nothing is large enough, or there are too many shapes, or several digits
+            without `segment`.
     """
     smoothed = smooth(ink)
-    labels, count = ndimage.label(smoothed > 0.4, structure=np.ones((3, 3)))
-    parts = [
-        _Part(k + 1, *_bounds(place), ndimage.sum_labels(ink[place], labels[place], k + 1))
-        for k, place in enumerate(ndimage.find_objects(labels, count))
-    ]
-    parts = _without_specks(_without_surroundings(parts, ink.shape))
+    parts, labels, framed = find_parts(ink, smoothed, MIN_SIDE)
     if not parts:
         raise PictureError(
             f"{path} shows no digit: nothing in it has a stroke of {MIN_SIDE} pixels or more; "
             "fill more of the picture with the digit, or photograph it in better light."
         )
-    digits = []
-    for group in _groups(parts):
-        _require_one_line(group, path)
-        # Half a stroke width more on each side, to include the soft edges of the strokes.
-        reach = 1 + max(part.longer for part in group) // 20
-        top, left = (
-            max(0, min(getattr(p, side) for p in group) - reach) for side in ("top", "left")
+    if len(parts) > MAX_PARTS:
+        raise PictureError(
+            f"{path} shows {len(parts):,} separate shapes, more than a page of digits has; crop it "
+            "to the digits, or photograph them on plain paper."
         )
-        bottom, right = max(p.bottom for p in group) + reach, max(p.right for p in group) + reach
-        place = slice(top, bottom), slice(left, right)
-        mask = np.isin(labels[place], [part.label for part in group])
-        mask = ndimage.binary_dilation(mask, iterations=reach) & (mask | (labels[place] == 0))
-        digit_ink = np.where(mask, smoothed[place], 0)
-        digits.append(Digit((left, top, *(s.stop for s in place[::-1])), digit_ink))
-    return digits
-
-
-def _bounds(place: tuple[slice, slice]) -> tuple[int, int, int, int]:
-    return place[0].start, place[0].stop, place[1].start, place[1].stop
-
-
-def _without_surroundings(parts: list[_Part], shape: tuple[int, ...]) -> list[_Part]:
-    """Leave out parts at the edge of the picture, if a part of some size lies inside."""
-    inside = [
-        part
-        for part in parts
-        if part.top > 0 and part.left > 0 and part.bottom < shape[0] and part.right < shape[1]
-    ]
-    return inside if any(part.longer >= 0.2 * min(shape) for part in inside) else parts
-
-
-def _without_specks(parts: list[_Part]) -> list[_Part]:
-    """Leave out parts that are small compared with the largest; all, if that is too small."""
-    heaviest = max((part.mass for part in parts), default=0)
-    largest = max((part.longer for part in parts), default=0)
+    lines, small = group(parts, labels)
+    lines, cut = _without_cut(lines, segment)
+    lines, print_ = (lines, 0) if segment else _largest_alone(lines)
+    if not segment:
+        _require_one(lines, path)
+    notes = []
+    if framed:
+        notes.append("a frame around the ink was left out")
+    if small or print_:
+        count = len(small) + print_
+        notes.append(f"{_number(count, 'small mark')} left out (points, minus signs, small print)")
+    if cut:
+        notes.append(f"{_number(cut, 'shape')} left out that the edge of the picture cuts off")
     return [
-        part
-        for part in parts
-        if largest >= MIN_SIDE and part.longer >= 0.12 * largest and part.mass >= 0.03 * heaviest
+        _cut_out(parts, ink, smoothed, labels, number, place)
+        for number, line in enumerate(lines)
+        for place, parts in enumerate(line)
+    ], notes
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{' was' if count == 1 else 's were'}"
+
+
+def _height(parts: Sequence[Part]) -> int:
+    return max(part.bottom for part in parts) - min(part.top for part in parts)
+
+
+def _without_cut(
+    lines: list[list[list[Part]]], segment: bool
+) -> tuple[list[list[list[Part]]], int]:
+    """Leave out what the edge of the picture cuts off; return how many shapes that are.
+
+    What is as tall as the digits beside it is kept, as a digit that touches the edge; but if there
+    should be only one digit, the one that does not touch the edge is meant.
+    """
+    whole = [_height(d) for line in lines for d in line if not any(part.cut for part in d)]
+    cut = [_height(d) for line in lines for d in line if any(part.cut for part in d)]
+    if not cut or not whole or max(whole) < 0.4 * max(cut):
+        return lines, 0
+    least = CUT_HEIGHT * float(np.median(whole)) if segment else np.inf
+    kept = [
+        [d for d in line if not any(part.cut for part in d) or _height(d) >= least]
+        for line in lines
     ]
+    kept = [line for line in kept if line]
+    return kept, sum(map(len, lines)) - sum(map(len, kept))
 
 
-def _groups(parts: list[_Part]) -> list[list[_Part]]:
-    """Group parts whose columns overlap, the strokes of one digit, from left to right."""
-    groups: list[list[_Part]] = []
-    tallest = max(part.bottom - part.top for part in parts)
-    for part in sorted(parts, key=lambda part: part.left):
-        if groups:
-            right = max(other.right for other in groups[-1])
-            narrower = min(part.right - part.left, right - min(o.left for o in groups[-1]))
-            if right - part.left > 0.25 * narrower:
-                groups[-1].append(part)
-                continue
-        groups.append([part])
-    # A group less than a third as tall as the tallest part is a detached stroke of a digit.
-    return _join_small(groups, 0.34 * tallest)
+def _largest_alone(lines: list[list[list[Part]]]) -> tuple[list[list[list[Part]]], int]:
+    """Leave out all shapes but one if it is far larger; return how many that are."""
+    digits = sorted((digit for line in lines for digit in line), key=_height)
+    if len(digits) > 1 and _height(digits[-1]) >= ALONE * _height(digits[-2]):
+        return [[digits[-1]]], len(digits) - 1
+    return lines, 0
 
 
-def _join_small(groups: list[list[_Part]], least: float) -> list[list[_Part]]:
-    """Join each group that is less than `least` pixels tall to its nearer neighbour."""
-
-    def height(group: list[_Part]) -> int:
-        return max(p.bottom for p in group) - min(p.top for p in group)
-
-    def gap(left: list[_Part], right: list[_Part]) -> int:
-        return min(p.left for p in right) - max(p.right for p in left)
-
-    groups = list(groups)
-    while len(groups) > 1 and min(map(height, groups)) < least:
-        k = min(range(len(groups)), key=lambda k: height(groups[k]))
-        left = gap(groups[k - 1], groups[k]) if k else np.inf
-        right = gap(groups[k], groups[k + 1]) if k + 1 < len(groups) else np.inf
-        at = k - 1 if left <= right else k
-        groups[at : at + 2] = [groups[at] + groups[at + 1]]
-    return groups
+def _require_one(lines: list[list[list[Part]]], path: Path | str) -> None:
+    """Raise a PictureError if there are several digits."""
+    count = sum(map(len, lines))
+    if count == 1:
+        return
+    where = "side by side" if len(lines) == 1 else f"in {len(lines)} lines"
+    if max(map(len, lines)) == 1:
+        where = "one above the other"
+    raise PictureError(
+        f"{path} shows {count} shapes {where}, not one digit; crop it to one, or read all of them "
+        "with python -m common.predict --segment."
+    )
 
 
-def _require_one_line(group: list[_Part], path: Path | str) -> None:
-    """Raise a PictureError for two digits one above the other, which form one group."""
-    rows = sorted(group, key=lambda part: part.top)
-    height = max(part.bottom for part in rows) - rows[0].top
-    for k in range(1, len(rows)):
-        end = max(part.bottom for part in rows[:k])
-        gap = rows[k].top - end
-        below = max(part.bottom for part in rows[k:]) - rows[k].top
-        if gap > 0.06 * height and min(end - rows[0].top, below) > 0.3 * height:
-            raise PictureError(
-                f"{path} shows digits one above the other; crop it to one line of digits."
-            )
+def _cut_out(
+    parts: Sequence[Part],
+    ink: np.ndarray,
+    smoothed: np.ndarray,
+    labels: np.ndarray,
+    line: int,
+    place: int,
+) -> Digit:
+    """Return the ink of one digit, without that of its neighbours."""
+    # Half a stroke width more on each side, to include the soft edges of the strokes.
+    reach = 1 + max(part.longer for part in parts) // 20
+    top, left = (max(0, min(getattr(p, side) for p in parts) - reach) for side in ("top", "left"))
+    bottom, right = (max(getattr(p, side) for p in parts) + reach for side in ("bottom", "right"))
+    box = slice(top, bottom), slice(left, right)
+    mask = np.isin(labels[box], [part.label for part in parts])
+    mask = ndimage.binary_dilation(mask, iterations=reach) & (mask | (labels[box] == 0))
+    # The strokes of a small digit are as thin as what the blur averages.
+    blurred = smoothed if max(part.longer for part in parts) >= SMALL_DIGIT else ink
+    own = np.where(mask, blurred[box], 0).clip(0, None)
+    return Digit((left, top, left + own.shape[1], top + own.shape[0]), own, line, place)

@@ -7,13 +7,15 @@ from PIL import Image
 from scipy import ndimage
 
 BOX_FRACTION = 20 / 28  # of the height and width of an image that MNIST's digits take, at most
-MIN_STROKE = 1.7  # pixels of the result; thinner strokes are widened to this, as in MNIST
+# Pixels of the result: thinner strokes are widened and wider ones are thinned, as MNIST has few.
+MIN_STROKE, MAX_STROKE = 1.7, 4.0
 
 
 def fit(ink: np.ndarray, image_shape: tuple[int, int] = (28, 28)) -> np.ndarray:
     """Scale a digit and place it in an image by its centre of mass.
 
-    The method is that of MNIST (http://yann.lecun.com/exdb/mnist/), with a minimum stroke width.
+    The method is that of MNIST (http://yann.lecun.com/exdb/mnist/), with a least and a greatest
+    stroke width.
 
     Args:
         ink: float32 [height, width], 0 paper to 1 ink, with any margin; the largest value must be
@@ -25,7 +27,7 @@ def fit(ink: np.ndarray, image_shape: tuple[int, int] = (28, 28)) -> np.ndarray:
         the width. Its centre of mass is in the middle of the image, or as near as the digit fits.
     """
     ink = ((ink - 0.1) / 0.9).clip(0, 1)  # values below are noise, values above are full ink
-    ink = _with_minimum_stroke(ink, image_shape)
+    ink = _with_usual_stroke(ink, image_shape)
     rows, columns = (np.flatnonzero((ink > 0.3).any(axis=axis)) for axis in (1, 0))
     box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
     high, wide = box[3] - box[1], box[2] - box[0]
@@ -49,8 +51,8 @@ def fit(ink: np.ndarray, image_shape: tuple[int, int] = (28, 28)) -> np.ndarray:
     return np.rint(result * 255).astype(np.uint8)
 
 
-def _with_minimum_stroke(ink: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
-    """Widen strokes that would be narrower than MIN_STROKE, and so paler than any in MNIST."""
+def _with_usual_stroke(ink: np.ndarray, image_shape: tuple[int, int]) -> np.ndarray:
+    """Widen strokes that would be paler than any in MNIST, and thin those that fill a digit."""
     mask = ink > 0.5
     if not mask.any():
         return ink
@@ -60,8 +62,15 @@ def _with_minimum_stroke(ink: np.ndarray, image_shape: tuple[int, int]) -> np.nd
     # The mean distance of the pixels of a stroke of width w to its edge is w / 4.
     width = 4 * float(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1][mask].mean())
     missing = int((MIN_STROKE * pixel - width) / 2 + 0.5)
-    if missing < 1:
-        return ink
-    ink = np.pad(ink, missing)
-    y, x = np.ogrid[-missing : missing + 1, -missing : missing + 1]
-    return ndimage.grey_dilation(ink, footprint=x * x + y * y <= missing * missing)
+    surplus = int((width - MAX_STROKE * pixel) / 2 + 0.5)
+    if missing >= 1:
+        return ndimage.grey_dilation(np.pad(ink, missing), footprint=_disc(missing))
+    if surplus >= 1:
+        thin = ndimage.grey_erosion(ink, footprint=_disc(surplus), mode="constant")
+        return thin if (thin > 0.5).any() else ink
+    return ink
+
+
+def _disc(radius: int) -> np.ndarray:
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    return x * x + y * y <= radius * radius

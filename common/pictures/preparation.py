@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from common.pictures.digits import find_digits
+from common.pictures.digits import Digit, find_digits
 from common.pictures.fitting import fit
 from common.pictures.ink import find_ink
 from common.pictures.polarity import LIGHT_ON_DARK, as_trained, passes_unchanged
-from common.pictures.reading import Picture, PictureError, read_picture
+from common.pictures.reading import Picture, read_picture
 
 import numpy as np
+
+FINE_DIGIT = 32  # pixels; a picture with smaller digits is read again, with more pixels
+FINE_SIDE = 1600  # pixels of the longer side, then
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,14 +22,21 @@ class Prepared:
     """The prepared images of a picture file, with the results of the intermediate steps."""
 
     images: np.ndarray  # uint8 [digits, height, width]: the input of the network
-    # Left, top, right, bottom of each digit in `ink`; empty if the picture was used unchanged.
-    boxes: list[tuple[int, int, int, int]]
+    digits: list[Digit]  # one for each image; empty if the picture was used unchanged
+    notes: list[str] = field(default_factory=list)  # what was left out, a phrase each
     picture: Picture | None = None
     ink: np.ndarray | None = None  # float32 [height, width], see `find_ink`
 
+    @property
+    def boxes(self) -> list[tuple[int, int, int, int]]:
+        """Left, top, right, bottom of each digit in `ink`."""
+        return [digit.box for digit in self.digits]
+
     def without_steps(self) -> Prepared:
         """Return a copy without the intermediate steps, whose arrays are large."""
-        return Prepared(self.images, self.boxes)
+        nothing = np.empty((0, 0), np.float32)
+        digits = [replace(digit, ink=nothing) for digit in self.digits]
+        return Prepared(self.images, digits, self.notes)
 
 
 def prepare(
@@ -58,14 +68,18 @@ def prepare(
     picture = read_picture(path)
     same_size = picture.size == tuple(image_shape)
     if unchanged and same_size and passes_unchanged(picture.grey(), polarity):
-        return Prepared(picture.grey()[None], [], picture)
+        return Prepared(picture.grey()[None], [], [], picture)
     ink = find_ink(picture)
-    digits = find_digits(ink, picture.path)
-    if len(digits) > 1 and not segment:
-        raise PictureError(
-            f"{picture.path} shows {len(digits)} shapes side by side, not one digit; crop it to "
-            "one, or read all of them with python -m common.predict --segment."
-        )
+    digits, notes = find_digits(ink, picture.path, segment=segment)
+    if max(picture.size) > max(ink.shape) and min(map(_side, digits)) < FINE_DIGIT:
+        picture = read_picture(path, FINE_SIDE)
+        ink = find_ink(picture)
+        digits, notes = find_digits(ink, picture.path, segment=segment)
     images = np.stack([fit(digit.ink, image_shape) for digit in digits])
     images = as_trained(images, polarity)
-    return Prepared(images, [digit.box for digit in digits], picture, ink)
+    return Prepared(images, digits, notes, picture, ink)
+
+
+def _side(digit: Digit) -> int:
+    """Return the longer side of a digit, in pixels."""
+    return max(digit.ink.shape)

@@ -5,7 +5,6 @@ The bytes in a file may come from anywhere. Every failure is a PictureError with
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import threading
@@ -16,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common import UserError
 from common.datasets.idx import times
+from common.pictures.levels import black_and_white
+from common.pictures.limits import PictureError, TimedFile, check_cost
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -41,10 +41,6 @@ STRIP_PIXELS = 2**20  # pixels that are converted to floating point at a time
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # luminance of red, green, blue (ITU-R BT.601)
 ORIENTATION = 0x0112  # the EXIF entry that says how the camera was held
 QUARTER_TURNS = range(5, 9)  # its values for which rows and columns are exchanged
-
-
-class PictureError(UserError):
-    """A picture that cannot be used. The message names the file and says what to do about it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +73,13 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
         PictureError: it cannot be read, or is larger than MAX_PIXELS, MAX_SIDE or MAX_FILE_BYTES.
     """
     path = Path(path)
-    content = io.BytesIO(_content(path))
+    content = _content(path)
+    check_cost(content, path)
+    file = TimedFile(content, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about unusual metadata, and sizes, checked below
-            with Image.open(content, formats=FORMATS) as image:
+            with Image.open(file, formats=FORMATS) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
                     raise PictureError(
@@ -104,7 +102,7 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
     except Exception as error:  # decoders raise many types of exceptions for damaged files
         words = "".join(char if char.isprintable() else " " for char in str(error))[:200]
         if "identify" in words:
-            words = _other_format(content.getvalue()[:16])
+            words = _other_format(content[:16])
         raise PictureError(
             f"{path} cannot be read as a picture ({words or type(error).__name__}); save it as "
             "PNG or JPEG and try again."
@@ -172,11 +170,12 @@ def _on_white(image: Image.Image, factor: int) -> np.ndarray:
         float32 [height, width, channels] as `_floating_point`.
     """
     width, height = image.size
+    levels = black_and_white(image) if image.mode.startswith(("I", "F")) else (0.0, 1.0)
     rows = max(1, STRIP_PIXELS // max(width, 1) // factor) * factor
     factors = (factor if height >= factor else 1, factor if width >= factor else 1)
     strips = []
     for top in range(0, height, rows):
-        pixels = _floating_point(image, (0, top, width, min(top + rows, height)))
+        pixels = _floating_point(image, (0, top, width, min(top + rows, height)), levels)
         high, wide = (side // f for side, f in zip(pixels.shape, factors, strict=False))
         if high:  # the last strip of most pictures has fewer rows than the factor
             pixels = pixels[: high * factors[0], : wide * factors[1]]
@@ -187,16 +186,19 @@ def _on_white(image: Image.Image, factor: int) -> np.ndarray:
     return np.concatenate(strips)
 
 
-def _floating_point(image: Image.Image, box: tuple[int, int, int, int]) -> np.ndarray:
+def _floating_point(
+    image: Image.Image, box: tuple[int, int, int, int], levels: tuple[float, float]
+) -> np.ndarray:
     """Return a part of an image as float32 [height, width, channels], 0 to 1, on white.
 
     The channels are red, green, blue; with opacity as the fourth for a picture that can be
-    transparent; or one grey channel for a picture with 16 or 32 bits per pixel.
+    transparent; or one grey channel for a picture with 16 or 32 bits per pixel, in which `levels`
+    are black and white.
     """
     part = image.crop(box)
     if image.mode.startswith(("I", "F")):
-        grey = np.nan_to_num(np.asarray(part, np.float32))[..., None]
-        return (grey / (65535 if image.mode.startswith("I") else 1)).clip(0, 1)
+        grey = np.nan_to_num(np.asarray(part, np.float64))[..., None]
+        return ((grey - levels[0]) / (levels[1] - levels[0])).clip(0, 1).astype(np.float32)
     if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
         pixels = np.asarray(part.convert("RGBA"), np.float32) / 255
         pixels[..., :3] = 1 - pixels[..., 3:] * (1 - pixels[..., :3])

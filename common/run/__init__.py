@@ -8,6 +8,7 @@ folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
 familiarity.py  what the training images look like, so that others are told from them
 strokes.py      numbers that describe the strokes of an image
+signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run

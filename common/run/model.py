@@ -13,6 +13,7 @@ from common.run import familiarity
 from common.run.contents import number, parse_json, require, texts
 from common.run.export import CLASSES_FILE
 from common.run.metrics import require_shape
+from common.run.signature import check_probabilities, find_tensors
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -62,17 +63,15 @@ class Model:
         try:
             with self._session.graph.as_default():
                 loaded = tf.saved_model.load(self._session, ["serve"], str(folder))
-            signature = loaded.signature_def["serving_default"]
-            self._images = signature.inputs["images"].name
-            self._probabilities = signature.outputs["probabilities"].name
-            num_pixels = self._session.graph.get_tensor_by_name(self._images).shape.as_list()[1]
-            num_classes = self._session.graph.get_tensor_by_name(self._probabilities).shape[1]
         except Exception as error:  # TensorFlow raises many kinds for a damaged file
             raise UserError(
                 f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
                 "Train again, or name another with --model."
             ) from error
-        note = _read_note(folder, num_pixels, int(num_classes))
+        images, probabilities = find_tensors(loaded, self._session.graph, folder)
+        self._images, self._probabilities = images.name, probabilities.name
+        num_pixels, num_classes = images.shape.as_list()[1], probabilities.shape.as_list()[1]
+        note = _read_note(folder, num_pixels, num_classes)
         self.image_shape, self.class_names, self.polarity = note[:3]
         self.transposed, self.largest_pixel = note[3:]
         self.familiarity = familiarity.read(
@@ -80,13 +79,25 @@ class Model:
         )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
-        """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels]."""
-        rows = images.reshape(len(images), -1)
-        batches = [
-            self._session.run(self._probabilities, {self._images: rows[start : start + BATCH_SIZE]})
-            for start in range(0, len(rows), BATCH_SIZE)
-        ]
-        return np.concatenate(batches or [np.empty((0, len(self.class_names)), np.float32)])
+        """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels].
+
+        Raises:
+            UserError: the net fails, or what it returns are no probabilities.
+        """
+        rows = images.reshape(len(images), math.prod(self.image_shape))
+        answers = [np.empty((0, len(self.class_names)), np.float32)]
+        for start in range(0, len(rows), BATCH_SIZE):
+            batch = rows[start : start + BATCH_SIZE]
+            try:
+                answer = self._session.run(self._probabilities, {self._images: batch})
+            except tf.errors.OpError as error:
+                raise UserError(
+                    f"{self.path} fails while it classifies {len(batch)} images: "
+                    f"{_first_line(error)}. Train again, or name another with --model."
+                ) from error
+            check_probabilities(answer, (len(batch), len(self.class_names)), self.path)
+            answers.append(answer)
+        return np.concatenate(answers)
 
 
 def load_models(paths: Sequence[Path]) -> list[Model]:
