@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -85,15 +86,22 @@ def _save(
             atomic_path(folder / "probabilities.npy") as probabilities_file,
         ):
             metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
-            np.save(predictions_file, predictions)
+            predictions_file.write_bytes(_npy(predictions))
             # As accurate as a diagram of them can show, in half the bytes.
-            np.save(probabilities_file, test.probabilities.astype(np.float16))
+            probabilities_file.write_bytes(_npy(test.probabilities.astype(np.float16)))
             return export(session, folder / "saved_model", data)
     except UserError as error:
         raise UserError(
             f"{error} The net is trained; continue from its last checkpoint with: "
             f"{session.state.settings.command} --resume"
         ) from error
+
+
+def _npy(array: np.ndarray) -> bytes:
+    """Return what `numpy.save` writes, whose own error on a full disk does not say so."""
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
 
 def _metrics(
