@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from common import UserError, plots
@@ -86,9 +87,9 @@ def _save(
             atomic_path(folder / "probabilities.npy") as probabilities_file,
         ):
             metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
-            predictions_file.write_bytes(_npy(predictions))
+            _write_array(predictions_file, predictions)
             # As accurate as a diagram of them can show, in half the bytes.
-            probabilities_file.write_bytes(_npy(test.probabilities.astype(np.float16)))
+            _write_array(probabilities_file, test.probabilities.astype(np.float16))
             return export(session, folder / "saved_model", data)
     except UserError as error:
         raise UserError(
@@ -97,11 +98,11 @@ def _save(
         ) from error
 
 
-def _npy(array: np.ndarray) -> bytes:
-    """Return what `numpy.save` writes, whose own error on a full disk does not say so."""
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
+def _write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array by way of memory: NumPy itself does not say that a disk is full."""
+    content = io.BytesIO()
+    np.save(content, array)
+    path.write_bytes(content.getvalue())
 
 
 def _metrics(
