@@ -20,7 +20,7 @@ from pathlib import Path
 
 from common.data import DataSets
 from common.run.files import atomic_path
-from common.run.strokes import NUM_COUNTS, edge_directions, stroke_counts
+from common.run.strokes import CELLS, DIRECTIONS, NUM_COUNTS, edge_directions, stroke_counts
 
 import numpy as np
 
@@ -119,13 +119,24 @@ def read(path: Path, image_shape: Sequence[int], num_classes: int) -> Familiarit
     try:
         with np.load(path, allow_pickle=False) as file:
             noted = Familiarity(**{field.name: file[field.name] for field in fields(Familiarity)})
-        q = noted.basis.shape[1] + NUM_COUNTS
-        shapes = (noted.class_means.shape, noted.whitening.shape, noted.scales.shape)
-        expected = ((num_classes, q), (num_classes, q * (q + 1) // 2), (3, 2))
-        fits = tuple(noted.image_shape) == tuple(image_shape) and shapes == expected
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+        _, components = noted.basis.shape
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return noted if fits else None
+    q = components + NUM_COUNTS
+    expected = {
+        "image_shape": (2,),
+        "mean": (DIRECTIONS * CELLS**2,),
+        "basis": (DIRECTIONS * CELLS**2, components),
+        "class_means": (num_classes, q),
+        "whitening": (num_classes, q * (q + 1) // 2),
+        "offsets": (num_classes,),
+        "scales": (3, 2),
+    }
+    for name, shape in expected.items():
+        values = getattr(noted, name)
+        if values.shape != shape or values.dtype.kind not in "iuf" or np.isnan(values).any():
+            return None
+    return noted if tuple(noted.image_shape) == tuple(image_shape) else None
 
 
 def learn(

@@ -5,6 +5,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+from benchmarks import doubt as benchmark
 from benchmarks import nondigits, renderings
 from common import predict
 from common.data import load_data
@@ -134,3 +135,27 @@ def test_a_model_that_noted_nothing_doubts_nothing(folder, tmp_path, capsys):
     assert answer["doubt"] is None
     assert answer["unfamiliarity"] == {"net": None}
     assert "perhaps" not in text
+
+
+@pytest.mark.parametrize("kind", nondigits.KINDS)
+def test_pictures_without_a_digit_are_drawn_again_from_their_seed(kind):
+    first, again, other = (nondigits.draw(kind, seed) for seed in (1, 1, 2))
+    assert first == again != other
+    picture = np.asarray(Image.open(io.BytesIO(first)))
+    assert picture.ndim == 2
+    assert picture.std() > 0.5
+
+
+def test_the_benchmark_counts(model):
+    split = load_data().test
+    digits, labels = split.images[:50].reshape(-1, 28, 28), split.labels[:50]
+    refused = np.zeros_like(digits[:10])
+    noise = np.random.default_rng(0).integers(0, 255, (30, 28, 28)).astype(np.uint8)
+    images = np.concatenate([digits, refused])
+    some = {"some": (images, np.concatenate([labels, np.arange(10)]))}
+    (row,) = benchmark.false_alarms([model], some)
+    assert row == ("some", ["50", "0.0%"])
+    rows, numbers = benchmark.detection([model], {"noise": np.concatenate([noise, refused])})
+    assert rows[0][1][:2] == ["40", "25%"]
+    assert rows[0][1][2].startswith("100% (")
+    assert numbers == {"noise": {"mnist_cnn": (30, 30, 0)}}

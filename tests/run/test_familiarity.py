@@ -123,6 +123,15 @@ def test_a_file_is_read_as_it_was_written_or_not_at_all(learned, tmp_path):
     assert familiarity.read(path, SHAPE, 3) is None
     assert familiarity.read(path, (26, 20), 2) is None
     assert familiarity.read(tmp_path / "none.npz", SHAPE, 2) is None
+    for change in (
+        {"scales": noted.scales * np.nan},
+        {"mean": noted.mean[1:]},
+        {"basis": noted.mean},
+    ):
+        replace(noted, **change).write(path)
+        assert familiarity.read(path, SHAPE, 2) is None
+    replace(noted, offsets=np.array(["a", "b"])).write(path)
+    assert familiarity.read(path, SHAPE, 2) is None
     content = path.read_bytes()
     for damaged in (b"", b"hello", content[: len(content) // 2], content[:-5]):
         path.write_bytes(damaged)
