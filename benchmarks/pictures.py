@@ -20,8 +20,9 @@ from typing import Any
 
 from benchmarks.preparation import table
 from common import UserError
+from common.pictures.limits import PictureError
+from common.pictures.listing import SUFFIXES
 from common.pictures.preparation import prepare
-from common.pictures.reading import SUFFIXES, PictureError
 from common.process.arguments import new_parser
 from common.run.model import Model, load_models
 

@@ -62,7 +62,7 @@ def _with_usual_stroke(ink: np.ndarray, image_shape: tuple[int, int]) -> np.ndar
     # The mean distance of the pixels of a stroke of width w to its edge is w / 4.
     width = 4 * float(ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1][mask].mean())
     missing = int((MIN_STROKE * pixel - width) / 2 + 0.5)
-    surplus = int((width - MAX_STROKE * pixel) / 2 + 0.5)
+    surplus = int((width - MAX_STROKE * pixel) / 2)
     if missing >= 1:
         return ndimage.grey_dilation(np.pad(ink, missing), footprint=_disc(missing))
     if surplus >= 1:

@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 SEARCH_SIDE = 128  # sheets are looked for on a picture of this size
 LEAST_AREA = 0.04  # of the picture, that a sheet takes
+MIN_CONTRAST = 0.15  # least difference between a sheet and the ink on it
 MIN_STEP = 0.06  # least difference between a sheet and what is beside it, of black to white
 LEAST_RIM = 0.08  # of the edge of the picture, that a table takes
 SHARP = 0.8  # of the edge of a sheet must be sharp
@@ -95,8 +96,10 @@ def _is_sheet(
     ink = filled & other
     places = ndimage.find_objects(ndimage.label(ink, SQUARE)[0])
     longest = max((max(s.stop - s.start for s in place) for place in places), default=0)
-    if longest < 0.06 * np.sqrt(area):
+    if longest < max(4, 0.06 * np.sqrt(area)):
         return False
+    if abs(float(channel[paper].mean() - channel[ink].mean())) < MIN_CONTRAST:
+        return False  # light that changes within a loop
     closed = ndimage.binary_closing(np.pad(filled, 4), SQUARE, iterations=3)[4:-4, 4:-4]
     if (closed & ~filled).sum() > 0.01 * area:  # ink crosses the edge
         return False
