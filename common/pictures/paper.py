@@ -10,6 +10,7 @@ from scipy.spatial import ConvexHull, QhullError
 
 SEARCH_SIDE = 128  # sheets are looked for on a picture of this size
 LEAST_AREA = 0.04  # of the picture, that a sheet takes
+LEAST_TABLE = 0.15  # half the width of what is around a sheet, of the sheet's side
 MIN_CONTRAST = 0.15  # least difference between a sheet and the ink on it
 MIN_STEP = 0.06  # least difference between a sheet and what is beside it, of black to white
 LEAST_RIM = 0.08  # of the edge of the picture, that a table takes
@@ -106,7 +107,7 @@ def _is_sheet(
     stroke = _half_width(ink)
     # A 0 in bold type has paper outside and inside: its stroke is not much wider than the inside.
     return _half_width(paper) >= 2.5 * stroke and _is_on_table(
-        filled, paper, other, channel, max(1.5 * stroke, 2)
+        filled, paper, other, channel, max(1.5 * stroke, LEAST_TABLE * np.sqrt(area))
     )
 
 
