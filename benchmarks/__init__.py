@@ -5,6 +5,8 @@ Commands:
 __main__.py     python -m benchmarks: the scripts against PyTorch, JAX, Keras, plain TensorFlow
 scaling.py      python -m benchmarks.scaling: one training on 1 to 3 processes
 preparation.py  python -m benchmarks.preparation: how well pictures of digits are prepared
+writers.py      python -m benchmarks.writers: who wrote the digits, and what that does to intervals
+doubt.py        python -m benchmarks.doubt: what is taken for a digit, and which digits are doubted
 pictures.py     python -m benchmarks.pictures: how well a folder of labelled pictures is read
 publish.py      python -m benchmarks.publish: a finished comparison → a page of docs/
 
@@ -31,4 +33,5 @@ pages.py          replaces a table between the markers of a page
 scaling_model.py  a model of the step time on many machines
 renderings.py     a digit → a picture file, as a photo or a scan shows it
 fonts.py          the digits of fonts as pictures
+nondigits.py      pictures that show no digit
 """

@@ -3,9 +3,10 @@
     python -m common.compare --seeds 5
     python -m benchmarks.publish runs/compare README.md
 
-This command replaces the table between the markers of the page and writes its numbers to
-docs/results/<page>.json. For README.md it also copies the pictures to docs/pictures and updates
-the paragraph "Expected: …" in the docstrings of the scripts. It trains nothing.
+This command replaces the tables between the markers of the page and writes their numbers to
+docs/results/. A page has markers for the comparison (`results`), for --robustness (`robustness`)
+or for --train-sizes (`sizes`), and gets the pictures that it shows. For README.md the paragraph
+"Expected: …" in the docstrings of the scripts is updated, too. Nothing is trained.
 """
 
 from __future__ import annotations
@@ -17,14 +18,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.pages import REPOSITORY, put_into_page, replace, require_markers, require_match
+from benchmarks.pages import (
+    REPOSITORY,
+    put_into_page,
+    replace,
+    require_markers,
+    require_match,
+)
 from common import UserError
+from common.comparison.pressure import robustness_page
+from common.comparison.sizes import sizes_page
 from common.comparison.tables import expectation, markdown_table
 from common.process.arguments import new_parser
 from common.run.files import atomic_path, write_json
 
 COMMAND = "python -m benchmarks.publish"
-MARKERS = "results"
+# What a page can have markers for: the text that is made of the numbers in PART.json.
+PARTS = {"results": markdown_table, "robustness": robustness_page, "sizes": sizes_page}
 # The last paragraph of a script's docstring.
 EXPECTED = re.compile(r"Expected: .*?(?=\n\"\"\")", re.DOTALL)
 EXPECTED_NAME = "the paragraph “Expected: …” at the end of its docstring"
@@ -65,42 +75,46 @@ def publish(folder: Path, page: Path, repository: Path = REPOSITORY) -> None:
         repository: the folder with README.md, docs/ and the scripts.
 
     Raises:
-        UserError: results.json, a picture, the markers of the page or the paragraph of a script
-            are missing, or a file cannot be written.
+        UserError: a file of numbers, a picture, the markers of the page or the paragraph of a
+            script are missing, or a file cannot be written.
     """
-    results = _read_results(folder)
-    require_markers(page, [MARKERS])
+    text = require_match(page, re.compile(""), "")
+    parts = [part for part in PARTS if f"<!-- {part} -->" in text] or ["results"]
+    require_markers(page, parts)
+    numbers = {part: _read_numbers(folder, part) for part in parts}
+    shown = set(re.findall(r"\]\((?:docs/)?pictures/([\w.]+)\)", text))
+    pictures = [path for path in sorted(folder.glob("*.png")) if path.name in shown]
     is_readme = page.resolve() == (repository / "README.md").resolve()
-    pictures = sorted(folder.glob("*.png")) if is_readme else []
-    scripts = _scripts_of(results, repository) if is_readme else {}
-    if is_readme and not pictures:
-        raise UserError(f"{folder} contains no pictures. Repeat the comparison, then publish it.")
+    scripts = _scripts_of(numbers["results"], repository) if is_readme else {}
 
-    written = [repository / "docs" / "results" / f"{page.stem}.json", page]
-    write_json(written[0], results)
-    put_into_page(page, MARKERS, markdown_table(results))
+    written = [page]
+    for part, found in numbers.items():
+        name = page.stem if part == "results" else part
+        written.append(repository / "docs" / "results" / f"{name}.json")
+        write_json(written[-1], found)
+        put_into_page(page, part, PARTS[part](found))
     for picture in pictures:
         written.append(repository / "docs" / "pictures" / picture.name)
         with atomic_path(written[-1]) as temporary:
             shutil.copyfile(picture, temporary)
     for script, model in scripts.items():
-        replace(script, EXPECTED, expectation(model, results), EXPECTED_NAME)
+        replace(script, EXPECTED, expectation(model, numbers["results"]), EXPECTED_NAME)
         written.append(script)
     print("Files written:", *written, sep="\n  ")
 
 
-def _read_results(folder: Path) -> dict[str, Any]:
-    path = folder / "results.json"
+def _read_numbers(folder: Path, part: str) -> dict[str, Any]:
+    path = folder / f"{part}.json"
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-        markdown_table(results)
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        PARTS[part](numbers)
     except OSError as error:
         raise UserError(
             f"cannot read {path}: {error.strerror}. Name the --output-dir of a finished comparison."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} does not contain the results of a comparison.") from error
-    return results
+    return numbers
 
 
 def _scripts_of(results: dict[str, Any], repository: Path) -> dict[Path, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """How to start it: for Python, `common` is this file where a module was started by its path.
 
 `python common/predict.py`, an editor's Run button and a start from within this folder make Python
-look for `common` here and not in the folder above. Each package has a link to this file.
+look for `common` here and not in the folder above.
 """
 
 import shlex

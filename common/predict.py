@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         SystemExit: a usage error (status 2).
     """
     options = _parse(argv)
+    from common.pictures.doubt import find_doubts
     from common.plots import draw_each
     from common.run.model import load_models
 
@@ -61,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     good = [one for one in prepared.values() if one is not None]
     images = np.concatenate([one.images for one in good]) if good else None
     answers = [model.probabilities(images) if good else None for model in models]
+    doubts = find_doubts(models, good, answers)
     rows, start = [], 0
     for path, one in prepared.items():
         row: dict[str, Any] = {"file": str(path)}
@@ -69,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         else:
             end = start + len(one.images)
             row["digits"] = [
-                _digit_row(one, k, models, [answer[start + k] for answer in answers])
+                _digit_row(one, k, models, [a[start + k] for a in answers]) | doubts[start + k]
                 for k in range(len(one.images))
             ]
             row["notes"] = one.notes
@@ -252,6 +254,8 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
         for model, name in zip(models, names, strict=True):
             best = "   ".join(_best(digit["models"][model.name]))
             print(f"  {name:<{width}}  {best}")
+        if digit["doubt"]:
+            print(f"  {visible(digit['doubt'])}")
     if len(row["digits"]) > 1:
         for model, name in zip(models, names, strict=True):
             lines: dict[int, list[str]] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from common import UserError
 from common.networks import Net
@@ -27,6 +28,7 @@ class RunState:
     settings: Namespace
     folder: Path  # the output directory, which no other run may use until the session is closed
     history: list[dict[str, float]] = field(default_factory=list)  # rows of the learning curve
+    frames: list[Any] = field(default_factory=list)  # what --film shows
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:

@@ -20,6 +20,7 @@ from common.objective import LOSS_LIMIT
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
+from common.run.film import filming
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
 from common.session import diverged, global_step
@@ -80,6 +81,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     print("\n".join([history_head(), *map(history_line, history)]))
     with (
         summaries(data, session, first) as summarize,
+        filming(data, session, first, num_steps) as keep_frame,
         signals_deferred(signal.SIGINT, signal.SIGTERM) as stop_requests,
         Progress(first, num_steps, epoch_length, current_loss) as progress,
     ):
@@ -99,6 +101,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                 history.append(row)
                 _require_finite(session, row["train_loss"], row["validation_loss"])
             summarize(done)
+            keep_frame(done)
             if stop_requests and not end_of_epoch:
                 _require_finite(session, current_loss())
             if end_of_epoch or stop_requests:

@@ -19,7 +19,7 @@ PACKAGES = {
     "plots": {"process.streams", "process.text", "run.files"},
     "comparison": {
         *("data", "datasets.orientation", "plots", "process"),
-        *("run.files", "run.metrics", "run.model"),
+        *("run.contents", "run.contents", "run.files", "run.metrics", "run.model"),
     },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
@@ -34,7 +34,7 @@ PACKAGES = {
 OF_PACKAGES = {
     *("datasets.idx", "datasets.reading", "parallel", "plots", "process.arguments"),
     *("process.errors", "process.signals", "process.status", "process.text", "run.files"),
-    *("run.checkpoints", "run.progress", "run.summaries"),
+    *("run.checkpoints", "run.film", "run.progress", "run.summaries"),
 }
 
 
@@ -43,8 +43,6 @@ def modules():
     found = {}
     for pattern in ("mnist_*.py", "common/**/*.py", "benchmarks/**/*.py"):
         for path in shell.REPOSITORY.glob(pattern):
-            if path.is_symlink():  # to common/common.py
-                continue
             name = ".".join(path.relative_to(shell.REPOSITORY).with_suffix("").parts)
             found[name.removesuffix(".__init__")] = path
     return found
@@ -172,8 +170,6 @@ def test_each_package_says_what_its_files_hold():
         folder = shell.REPOSITORY / "common" / package
         docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
         for path in folder.iterdir():
-            if path.is_symlink():
-                continue
             named = f"{path.stem}/" if path.is_dir() else path.name
             if not path.name.startswith("__"):
                 assert named in docstring, f"{package}/__init__.py does not name {named}"

@@ -100,6 +100,7 @@ flags = ["--train-size", "200", "--iterations", "1"]
 print(mnist_softmax.main(flags)["steps"])
 keras()
 """
+INTERRUPTED = -signal.SIGINT, "KeyboardInterrupt"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,13 @@ keras()
     [
         ("import common", "raise common.UserError('mine')", 1, "errors.UserError: mine"),
         ("import common", "raise BrokenPipeError", 1, "BrokenPipeError"),
-        (EVERYTHING, "os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT, "KeyboardInterrupt"),
+        ("import common", "os.kill(os.getpid(), signal.SIGINT)", *INTERRUPTED),
+        pytest.param(
+            *(EVERYTHING, "os.kill(os.getpid(), signal.SIGINT)", *INTERRUPTED),
+            marks=pytest.mark.slow,
+        ),
     ],
-    ids=["an error of ours", "an error of its own", "an interrupt after a run"],
+    ids=["an error of ours", "an error of its own", "an interrupt", "an interrupt after a run"],
 )
 def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
     program = tmp_path / "host.py"
@@ -156,9 +161,7 @@ def test_main_leaves_a_notebooks_arguments_alone(monkeypatch):
         ("predict.py", "with: python -m common.predict 'my 3.png' --json"),
         ("compare.py", "with: python -m common.compare 'my 3.png' --json"),
         ("transfer.py", "with: python -m common.transfer 'my 3.png' --json"),
-        ("datasets/__main__.py", "with: python -m common.datasets 'my 3.png' --json"),
         ("training.py", "for example with: python mnist_cnn.py"),
-        ("parallel/cluster/server.py", "for example with: python mnist_cnn.py"),
     ],
 )
 def test_a_module_started_by_its_path_says_how_to_start_it(path, sentence, tmp_path):
@@ -177,9 +180,3 @@ def test_a_start_from_within_the_package():
         "common is a package of the folder above this one: start Python in the folder "
         f"{shell.REPOSITORY}\n"
     )
-
-
-def test_every_package_has_the_link():
-    folders = {path.parent for path in (shell.REPOSITORY / "common").rglob("*.py")}
-    sources = {(folder / "common.py").resolve() for folder in folders}
-    assert sources == {shell.REPOSITORY / "common" / "common.py"}

@@ -17,7 +17,8 @@ RESULTS = {
     **{"command": "python -m common.compare", "machine": "a Z80", "seeds": 2},
     **{"models": [MODEL, MODEL | {"name": "mnist_mlp.py --dropout 0"}], "differences": []},
 }
-PAGE = "# Title\n\n<!-- results -->\nold\n<!-- end of results -->\n\nThe end.\n"
+PAGE = "# Title\n\n<!-- results -->\nold\n<!-- end of results -->\n\n"
+PAGE += "![All wrong](docs/pictures/all_wrong.png)\n"
 SCRIPT = '"""A net.\n\nExpected: old\nnumbers.\n"""\n\nimport sys\n'
 
 
@@ -53,7 +54,7 @@ def test_a_page_gets_the_table_and_its_numbers(results, repository, capsys):
     changed = {
         path for path, content in contents(repository).items() if before.get(path) != content
     }
-    assert changed == {page, numbers}
+    assert changed == {page, numbers, repository / "docs" / "pictures" / "all_wrong.png"}
     written = capsys.readouterr().out.split()
     assert str(page) in written
     assert str(numbers) in written
@@ -81,7 +82,6 @@ def remove(path):
         (lambda r, _: remove(r / "results.json"), "cannot read .*results.json: No such file"),
         (lambda r, _: (r / "results.json").write_text("{"), "not contain the results of a comp"),
         (lambda r, _: (r / "results.json").write_text("[]"), "not contain the results of a comp"),
-        (lambda r, _: remove(r / "all_wrong.png"), "contains no pictures"),
         (lambda _, repo: remove(repo / "README.md"), "cannot read .*README.md"),
         (lambda _, repo: (repo / "README.md").write_text("# Title\n"), "<!-- results -->"),
         (lambda _, repo: (repo / "mnist_mlp.py").write_text("import sys\n"), "Expected"),
@@ -100,3 +100,18 @@ def test_the_command_needs_a_folder_and_a_page(capsys):
         publish.main(["runs/compare"])
     assert exit_.value.code == 2
     assert "PAGE.md" in capsys.readouterr().err
+
+
+def test_a_page_has_markers_for_what_it_shows(results, repository):
+    sizes = {"sizes": [100], "seeds": 1, "machine": "a Z80", "command": "x"}
+    sizes |= {"accuracy": {"MLP": [[0.75]]}, "references": {"logistic regression": [0.5]}}
+    (results / "sizes.json").write_text(json.dumps(sizes))
+    page = repository / "docs" / "robustness.md"
+    page.write_text("<!-- sizes -->\n<!-- end of sizes -->\n")
+    publish.publish(results, page, repository)
+    assert "| 100 | 75.00 | 50.00 |" in page.read_text()
+    assert json.loads((repository / "docs" / "results" / "sizes.json").read_text()) == sizes
+    assert not (repository / "docs" / "results" / "robustness.json").exists()
+    page.write_text("<!-- robustness -->\n<!-- end of robustness -->\n")
+    with pytest.raises(UserError, match=r"cannot read .*robustness\.json"):
+        publish.publish(results, page, repository)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from benchmarks.pages import between
 from common.compare import SCRIPTS
+from common.comparison.pressure import robustness_page
+from common.comparison.sizes import sizes_page
 from common.comparison.tables import expectation, markdown_table
 
 import pytest
@@ -70,7 +72,9 @@ def test_relative_links_lead_somewhere(page):
 
 
 COMPARISONS = sorted((REPOSITORY / "docs" / "results").glob("*.json"))
-COMPARISONS = [path for path in COMPARISONS if path.stem != "performance"]  # test_benchmarks.py
+# For the last of these see test_benchmarks.py.
+OTHER_RESULTS = {"robustness": robustness_page, "sizes": sizes_page, "performance": None}
+COMPARISONS = [path for path in COMPARISONS if path.stem not in OTHER_RESULTS]
 
 
 @pytest.mark.parametrize("results", COMPARISONS)
@@ -79,6 +83,13 @@ def test_tables_are_those_of_the_results_files(results):
     text = (folder / f"{results.stem}.md").read_text()
     (found,) = between("results").findall(text)
     assert found == markdown_table(json.loads(results.read_text()))
+
+
+@pytest.mark.parametrize("part", ["robustness", "sizes"])
+def test_the_tables_of_robustness_are_those_of_the_results_files(part):
+    results = REPOSITORY / "docs" / "results" / f"{part}.json"
+    (found,) = between(part).findall((REPOSITORY / "docs" / "robustness.md").read_text())
+    assert found == OTHER_RESULTS[part](json.loads(results.read_text()))
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -76,10 +76,12 @@ def test_every_file_that_is_listed_is_there(finished):
     name, folder, output, _ = finished
     listed = [Path(line.strip()) for line in output.split("Files written:")[1].split()]
     assert all(path.exists() for path in listed)
-    pictures = {"images.png", "errors.png", "confusion_matrix.png", "curves.png", *LEARNED[name]}
+    pictures = {"images.png", "errors.png", "confusion_matrix.png", "mosaic.png", "curves.png"}
+    pictures |= set(LEARNED[name])
     assert {path.name for path in folder.glob("*.png")} == pictures
     assert {path.name for path in listed} == {
-        *(*pictures, "metrics.json", "predictions.npy", "saved_model", "checkpoints")
+        *(*pictures, "metrics.json", "predictions.npy", "probabilities.npy"),
+        *("saved_model", "checkpoints"),
     }
     assert not list(folder.rglob("*tmp*"))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from common.comparison.statistics import Run
 from common.comparison.tables import markdown_rows, model_name, percent
 from common.data import DataSets, steps_per_epoch
 from common.process.status import status
+from common.run.contents import number, parse_json, require
 from common.run.files import atomic_path, write_json
 
 import numpy as np
@@ -79,9 +79,12 @@ def measure_references(data: DataSets, sizes: Sequence[int], kept: Path) -> dict
     """
     fingerprint = data.fingerprint()
     try:
-        known = json.loads(kept.read_text(encoding="utf-8"))
-        known = known["accuracies"] if known["data"] == fingerprint else {}
-    except (OSError, ValueError, LookupError, TypeError):
+        content = require(parse_json(kept.read_bytes()), dict, "content")
+        known = require(content.get("accuracies"), dict, "accuracies")
+        for name, accuracy in known.items():
+            number(accuracy, name, 0, 1)
+        known = known if content.get("data") == fingerprint else {}
+    except (OSError, ValueError):  # then they are measured
         known = {}
     models, found = _new_references(), {}
     test = data.test.images / np.float32(255)

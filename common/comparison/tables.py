@@ -7,12 +7,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from common import MODEL_NAMES
 from common.comparison.statistics import Verdict, verdicts
 
 import numpy as np
 
 UNKNOWN_MACHINE = "an unknown machine"
-MODEL_NAMES = {"mnist_softmax": "softmax regression", "mnist_mlp": "MLP", "mnist_cnn": "CNN"}
 WIDTH = 80  # columns of a terminal
 # Key of a number, heading on the terminal, heading in Markdown.
 SHIFTED = ("shifted_mean", "shifted", "shifted by 2 pixels, %")

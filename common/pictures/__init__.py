@@ -16,6 +16,7 @@ The steps, in their order:
     digits.py       lines → the digits, and what was left out
     fitting.py      one digit → an image: at most 20 pixels long, centred by mass in 28 × 28
     polarity.py     light on dark → as the network's training images were
+    doubt.py        images → which of them perhaps show no digit
     text.py         an image → characters, to be printed
 
 Two rules decide what is read. Paper is what surrounds the ink, not what the edge of the picture

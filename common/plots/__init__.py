@@ -2,6 +2,7 @@
 
     images.py     images, weights, filters, outputs of layers, the preparation of a picture
     digits.py     distorted copies, a mosaic with the errors first, the answers of several nets
+    film.py       an animated GIF of a training
     curves.py     loss and accuracy by epoch, accuracy against training time
     confusion.py  confusion matrices
     robustness.py  accuracy against the strength of a distortion, or the number of images
@@ -19,6 +20,7 @@ The first picture imports Matplotlib; importing this package does not.
 from common.plots.confusion import plot_confusion_matrices, plot_confusion_matrix
 from common.plots.curves import plot_accuracy_against_time, plot_curves
 from common.plots.digits import plot_answers, plot_copies, plot_mosaic
+from common.plots.film import plot_film
 from common.plots.images import (
     plot_filters,
     plot_images,
@@ -38,6 +40,7 @@ __all__ = [
     "plot_confusion_matrix",
     "plot_copies",
     "plot_curves",
+    "plot_film",
     "plot_filters",
     "plot_images",
     "plot_layer_outputs",

@@ -88,6 +88,22 @@ def plot_mosaic(
 
     Source: after the live view of Martin Görner, "TensorFlow and deep learning, without a PhD".
     """
+    canvas = mosaic_canvas(images, image_shape, labels, predicted)
+    accuracy = 100 * np.mean(predicted == labels)
+    side = SIDE * TILE
+    with new_picture(path, title, show, side + 30) as figure:
+        axes = add_axes(figure, (WIDTH - side) // 2, 15, side, side)
+        axes.imshow(canvas, extent=(0, SIDE, 90, 100), aspect="auto", interpolation="nearest")
+        axes.set(xticks=[], yticks=range(90, 101), ylabel="Accuracy on the test images (%)")
+        if accuracy >= 90:
+            axes.axhline(accuracy, color=ORANGE, linewidth=1.5)
+            axes.text(SIDE + 0.2, accuracy, f"{accuracy:.2f} %", color=ORANGE, va="center", size=12)
+
+
+def mosaic_canvas(
+    images: np.ndarray, image_shape: tuple[int, int], labels: np.ndarray, predicted: np.ndarray
+) -> np.ndarray:
+    """Return the pixels of `plot_mosaic`, uint8 [440, 440, 3]; the arguments are the same."""
     wrong = predicted != labels
     number = SIDE * SIDE
     num_red = min(number, int(np.ceil(1000 * wrong.mean() - 1e-9)))
@@ -98,15 +114,7 @@ def plot_mosaic(
         tile = (RED if wrong[index] else WHITE) * (1 - ink)
         top, left = k // SIDE * TILE, k % SIDE * TILE
         canvas[top : top + TILE, left : left + TILE] = tile.astype(np.uint8)
-    side = SIDE * TILE
-    with new_picture(path, title, show, side + 30) as figure:
-        axes = add_axes(figure, (WIDTH - side) // 2, 15, side, side)
-        axes.imshow(canvas, extent=(0, SIDE, 90, 100), aspect="auto", interpolation="nearest")
-        axes.set(xticks=[], yticks=range(90, 101), ylabel="Accuracy on the test images (%)")
-        accuracy = 100 * (1 - wrong.mean())
-        if accuracy >= 90:
-            axes.axhline(accuracy, color=ORANGE, linewidth=1.5)
-            axes.text(SIDE + 0.2, accuracy, f"{accuracy:.2f} %", color=ORANGE, va="center", size=12)
+    return canvas
 
 
 def _fit_tile(image: np.ndarray) -> np.ndarray:

@@ -6,12 +6,15 @@ export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
+familiarity.py  what the training images look like, so that others are told from them
+strokes.py      numbers that describe the strokes of an image
 signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run
 contents.py     JSON that others may have written, checked
 summaries.py    event files for TensorBoard
+film.py         what an animated picture of the training shows
 source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve
 files.py        every file is written to a temporary name, then renamed

@@ -26,7 +26,7 @@ ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
 # Settings that do not change what is computed, or by no more than the last digits.
 FREE_SETTINGS = {
     *("model", "command", "data_dir", "output_dir", "resume", "show", "evaluate_at"),
-    *("input_channel", "tensorboard", "divide_steps", "transpose"),
+    *("film", "input_channel", "tensorboard", "divide_steps", "transpose"),
 }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from common.data import DataSets
 from common.evaluation import BATCH_SIZE
 from common.process.text import visible
+from common.run import familiarity
 from common.run.files import atomic_folder, reason_of, write_json
 from common.run.inference import inference_graph
 
@@ -58,6 +59,11 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
                     "largest_pixel": data.conventions.largest_pixel,
                 }
                 write_json(temporary / CLASSES_FILE, note)
+                familiarity.note(
+                    temporary / familiarity.FILE,
+                    data,
+                    lambda images: new_session.run(y_pred, {x: images}),
+                )
     except (ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError) as error:
         shutil.rmtree(folder, ignore_errors=True)  # that of an earlier run
         reason = visible(reason_of(error))

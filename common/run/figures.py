@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from common import plots
+from common import MODEL_NAMES, plots
 from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
@@ -86,6 +86,8 @@ def _pictures(
         lambda path: plots.plot_mosaic(path, images, shape, labels, predicted, **show),
     )
     yield "curves.png", lambda path: plots.plot_curves(path, state.history, **show)
+    if state.frames:  # with --film only
+        yield "film.gif", partial(_draw_film, data, session)
     for nodes in session.graph.get_collection(AUGMENTED):  # with --augment only
         yield "augmented.png", partial(_draw_augmented, data, session, nodes)
     for layer in layers_of(session.graph):
@@ -96,6 +98,18 @@ def _pictures(
         elif len(dimensions) == 2 and dimensions[0] == data.num_pixels:
             # Neurons that are connected with the pixels.
             yield f"{layer.name}_weights.png", partial(_draw_weights, data, session, layer)
+
+
+def _draw_film(data: DataSets, session: tf.Session, path: Path) -> None:
+    frames = session.state.frames
+    shown = data.validation.first(len(frames[0].predicted))
+    plots.plot_film(
+        path,
+        frames,
+        [layer.name for layer in layers_of(session.graph)],
+        *(shown.images, data.image_shape, shown.labels),
+        title=f"{MODEL_NAMES.get(session.state.settings.model, 'A net')} learns",
+    )
 
 
 def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Path) -> None:

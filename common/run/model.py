@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from common import UserError
 from common.datasets.orientation import POLARITIES
+from common.run import familiarity
 from common.run.contents import number, parse_json, require, texts
 from common.run.export import CLASSES_FILE
 from common.run.metrics import require_shape
@@ -42,6 +43,7 @@ class Model:
         polarity, transposed, largest_pixel: how the training images were made, see
             `common.datasets.arrays.Conventions`.
         name: what tables call it.
+        familiarity: what the run noted about its training images, or None.
 
     Raises:
         UserError: there is no SavedModel, or not one of this signature.
@@ -72,6 +74,9 @@ class Model:
         note = _read_note(folder, num_pixels, num_classes)
         self.image_shape, self.class_names, self.polarity = note[:3]
         self.transposed, self.largest_pixel = note[3:]
+        self.familiarity = familiarity.read(
+            folder / familiarity.FILE, self.image_shape, len(self.class_names)
+        )
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels].

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from common import UserError, plots
@@ -85,15 +87,22 @@ def _save(
             atomic_path(folder / "probabilities.npy") as probabilities_file,
         ):
             metrics_file.write_text(json_text(metrics, indent=2) + "\n", encoding="utf-8")
-            np.save(predictions_file, predictions)
+            _write_array(predictions_file, predictions)
             # As accurate as a diagram of them can show, in half the bytes.
-            np.save(probabilities_file, test.probabilities.astype(np.float16))
+            _write_array(probabilities_file, test.probabilities.astype(np.float16))
             return export(session, folder / "saved_model", data)
     except UserError as error:
         raise UserError(
             f"{error} The net is trained; continue from its last checkpoint with: "
             f"{session.state.settings.command} --resume"
         ) from error
+
+
+def _write_array(path: Path, array: np.ndarray) -> None:
+    """Write an array by way of memory: NumPy itself does not say that a disk is full."""
+    content = io.BytesIO()
+    np.save(content, array)
+    path.write_bytes(content.getvalue())
 
 
 def _metrics(

@@ -1,10 +1,11 @@
 """common/comparison/sizes.py: fewer training images, beside scikit-learn's models."""
 
 import json
+import re
 
 from common import UsageError, compare
 from common.comparison import sizes
-from common.data import load_data
+from common.data import DataSets, Split, load_data
 
 import numpy as np
 import pytest
@@ -45,3 +46,17 @@ def test_fewer_images_than_there_are(tmp_path, capsys):
     assert set(found["references"]) == set(sizes.REFERENCES)
     assert f"{100 * expected:.2f} |" in capsys.readouterr().out
     assert (tmp_path / "out" / "sizes.png").stat().st_size > 3_000
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "[" * 100_000, '{"accuracies": []}', "NaN", "\x00"])
+def test_kept_references_of_another_kind_are_measured_again(tmp_path, monkeypatch, text):
+    random = np.random.default_rng(0)
+    split = Split(random.integers(0, 256, (30, 4), np.uint8), np.arange(30) % 3)
+    data = DataSets(split, split, split, (2, 2), ("a", "b", "c"))
+    monkeypatch.setattr(sizes, "REFERENCES", {"3 nearest neighbours": 30})
+    whole = sizes.measure_references(data, [30], tmp_path / "references.json")
+    kept = (tmp_path / "references.json").read_text()
+    for damaged in (text, re.sub(r"\d\.\d+", '"high"', kept), re.sub(r"\d\.\d+", "NaN", kept)):
+        (tmp_path / "references.json").write_text(damaged)
+        assert sizes.measure_references(data, [30], tmp_path / "references.json") == whole
+        assert (tmp_path / "references.json").read_text() == kept

@@ -39,7 +39,7 @@ def test_a_run_a_second_one_and_its_answers(trained, capsys):
     base, flags = trained
     mnist_softmax.main(flags)
     first = capsys.readouterr()
-    assert "  🙂 数字: " in first.out
+    assert " 🙂 数字 " in first.out
     assert rf"{base}/run\x1b]0;title\x07/metrics.json" in first.out
     assert first.err == ""  # every picture could be drawn
     with pytest.raises(UserError) as error:

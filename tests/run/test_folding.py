@@ -85,12 +85,14 @@ def conv(x):
         ([biased, batch_norm, batch_norm_with_negative_scales], ["BiasAdd"]),
         # Also before the pooling and the ReLU, which a positive scale does not change.
         ([max_pool, biased, batch_norm, relu], ["MaxPool", "BiasAdd", "Relu"]),
-        ([biased, max_pool, batch_norm], ["BiasAdd", "MaxPool", "BiasAdd"]),
         ([biased, relu, batch_norm], ["BiasAdd", "Relu", "BiasAdd"]),
         ([leaky_relu, max_pool, batch_norm], ["LeakyRelu", "MaxPool", "BiasAdd"]),
         # A negative scale makes the largest the smallest. A mean stays a mean.
         ([biased, batch_norm_with_negative_scales, max_pool], ["BiasAdd", "MaxPool"]),
-        ([average_pool, batch_norm_with_negative_scales], ["AvgPool", "BiasAdd"]),
+        (
+            [biased, average_pool, batch_norm_with_negative_scales],
+            ["BiasAdd", "AvgPool", "BiasAdd"],
+        ),
         ([max_pool, batch_norm_with_negative_scales], ["MaxPool", "Mul", "AddV2"]),
         ([relu, batch_norm_with_negative_scales], ["Relu", "Mul", "AddV2"]),
         ([batch_norm, relu, batch_norm_with_negative_scales], ["AddV2", "Relu", "Mul", "AddV2"]),

@@ -9,7 +9,14 @@ from common.run import report
 import idx_files
 import pytest
 
-PICTURES = {"images.png", "errors.png", "confusion_matrix.png", "curves.png", "fc1_weights.png"}
+PICTURES = {
+    "images.png",
+    "errors.png",
+    "confusion_matrix.png",
+    "curves.png",
+    "fc1_weights.png",
+    "mosaic.png",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +44,13 @@ def test_pictures_that_cannot_be_drawn_are_one_sentence_and_cost_nothing_else(
     )
     assert re.fullmatch(pattern, errors)
     listed = set(re.findall(rf"^  {run}/(\S+)$", output, re.M))
-    others = {"metrics.json", "predictions.npy", "saved_model/", "checkpoints/"}
+    others = {
+        "metrics.json",
+        "predictions.npy",
+        "probabilities.npy",
+        "saved_model/",
+        "checkpoints/",
+    }
     assert listed == (PICTURES - {"errors.png", "curves.png"}) | others
     assert all((run / name).exists() for name in listed)
 

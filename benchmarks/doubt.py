@@ -1,0 +1,213 @@
+"""How often `common.predict` doubts a digit, and how often something that is none.
+
+    python -m benchmarks.doubt --model runs/mnist_mlp --model runs/mnist_cnn
+
+measures the false alarms on MNIST's images, as they are and as pictures, and on the digits of
+fonts; and what happens to pictures that show no digit, from benchmarks/nondigits.py. With
+`--update-docs` the tables are written to docs/your-own-data.md. Settings in
+common/run/familiarity.py are chosen with `--split validation`, which also draws other pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fonts import HANDWRITTEN, PRINTED, SIZES, draw_digit, find_fonts
+from benchmarks.nondigits import KINDS, draw
+from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.preparation import prepared, prepared_renderings, table
+from common.data import load_data
+from common.pictures.doubt import unfamiliarity
+from common.process.arguments import new_parser, parse_count
+from common.process.machine import describe_machine
+from common.run.model import Model, load_models
+
+import numpy as np
+
+COMMAND = "python -m benchmarks.doubt"
+PAGE = DOCS / "your-own-data.md"
+TABLES = ("false-alarms", "no-digit")
+SURE = 0.99
+FIRST_SEED = {"validation": 0, "test": 1_000_000}
+
+
+def doubted(model: Model, images: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Return which prepared images the model alone would doubt, bool [n].
+
+    Args:
+        model: the net; one that noted nothing about its training images doubts none.
+        images: uint8 [n, height, width].
+        probabilities: float32 [n, classes], its answers.
+    """
+    parts = unfamiliarity(model, images, probabilities, np.zeros(len(images), bool))
+    return np.zeros(len(images), bool) if parts is None else parts.sum(axis=1) > 1
+
+
+def prepare_all(files: Iterable[Callable[[], bytes]]) -> np.ndarray:
+    """Make picture files and prepare them: uint8 [n, 28, 28], zeros where one is refused."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        images = pool.map(lambda make: prepared(make()), files)
+        return np.stack(list(images)).reshape(-1, 28, 28)
+
+
+def false_alarms(
+    models: Sequence[Model], digits: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> list[tuple[str, list[str]]]:
+    """Count, among the digits that each model classifies correctly, those that it doubts.
+
+    Args:
+        models: the nets.
+        digits: name of a set → prepared images, uint8 [n, 28, 28], and labels, integers [n]; images
+            of zeros were refused and are left out.
+
+    Returns:
+        a row for each set: its number of images, and for each model the fraction doubted.
+    """
+    rows = []
+    for name, (images, labels) in digits.items():
+        read = images.any(axis=(1, 2))
+        cells = [f"{read.sum():,}"]
+        for model in models:
+            probabilities = model.probabilities(images[read])
+            right = probabilities.argmax(axis=1) == labels[read]
+            alarms = doubted(model, images[read], probabilities) & right
+            cells.append(f"{alarms.sum() / max(1, right.sum()):.1%}")
+        rows.append((name, cells))
+    return rows
+
+
+def detection(
+    models: Sequence[Model], others: dict[str, np.ndarray]
+) -> tuple[list[tuple[str, list[str]]], dict[str, Any]]:
+    """Count what happens to pictures that show no digit.
+
+    Args:
+        models: the nets.
+        others: kind → prepared images, uint8 [n, 28, 28], zeros where the picture was refused.
+
+    Returns:
+        a row for each kind: its number of pictures, the fraction refused, and for each model the
+        fraction of the others that it doubts, with the number of those that it neither doubts nor
+        is less than SURE of; and the same as numbers, kind → model → (answered, doubted, sure).
+    """
+    rows, numbers = [], {}
+    for kind, images in others.items():
+        read = images[images.any(axis=(1, 2))]
+        cells, numbers[kind] = [f"{len(images)}", f"{1 - len(read) / len(images):.0%}"], {}
+        for model in models:
+            probabilities = model.probabilities(read)
+            doubts = doubted(model, read, probabilities)
+            sure = probabilities.max(axis=1, initial=0) >= SURE
+            left = int((sure & ~doubts).sum())
+            cells.append(f"{doubts.sum() / max(1, len(read)):.0%} ({sure.sum()} → {left})")
+            numbers[kind][model.name] = (len(read), int(doubts.sum()), left)
+        rows.append((kind, cells))
+    return rows, numbers
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure, print the tables and, if requested, write them.
+
+    Args:
+        argv: the command line; None reads `sys.argv`.
+
+    Returns:
+        kind of picture → name of the model → how many were answered, doubted, and surely answered
+        without a doubt.
+
+    Raises:
+        UserError: a model cannot be loaded, or the page cannot be read or written.
+        SystemExit: a usage error (status 2).
+    """
+    options = _parse(argv)
+    models = load_models(options.model)
+    names = [model.name for model in models]
+    first = FIRST_SEED[options.split]
+    others = {
+        kind: prepare_all(
+            [lambda kind=kind, k=k: draw(kind, first + k) for k in range(options.images)]
+        )
+        for kind in KINDS
+    }
+    rows, numbers = detection(models, others)
+    texts = [
+        table(["digits", "images", *names], false_alarms(models, _digits(options))),
+        table(["no digit", "pictures", "refused", *names], rows),
+    ]
+    words = [w for w in (sys.argv[1:] if argv is None else argv) if w != "--update-docs"]
+    command = shlex.join([*COMMAND.split(), *words])
+    for name, text in zip(TABLES, texts, strict=True):
+        print(text, end="\n\n")
+        if options.update_docs:
+            put_into_page(PAGE, name, f"`{command}`, on {describe_machine()}:\n\n{text}\n")
+    return numbers
+
+
+def _digits(options: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the sets of digits: MNIST's images, the same as pictures, and those of fonts."""
+    split = getattr(load_data(), options.split)
+    few = split.first(options.images)
+    pictures = prepared_renderings(few.images)
+    digits = {
+        "MNIST's images": (split.images.reshape(-1, 28, 28), split.labels),
+        f"{options.images} of them, each rendered in {pictures.shape[1]} ways": (
+            pictures.reshape(-1, 28, 28),
+            np.repeat(few.labels, pictures.shape[1]),
+        ),
+    }
+    for name, fonts in (("printed", PRINTED), ("handwritten", HANDWRITTEN)):
+        found = find_fonts(list(fonts))
+        cases = [(font, size, k) for font in found.values() for size in SIZES for k in range(10)]
+        if cases:
+            images = prepare_all([lambda case=case: draw_digit(*case) for case in cases])
+            labels = np.array([digit for _, _, digit in cases])
+            digits[f"digits of {len(found)} {name} fonts"] = images, labels
+    return digits
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = new_parser(COMMAND, __doc__)
+    parser.add_argument(
+        "--model",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="DIR",
+        help="output directory of a run; may be given several times",
+    )
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="use MNIST's test images or its validation images",
+    )
+    parser.add_argument(
+        "--images",
+        type=parse_count,
+        default=100,
+        metavar="N",
+        help="draw N pictures of each kind, and render the first N images of MNIST",
+    )
+    parser.add_argument(
+        "--update-docs",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also put the tables into docs/your-own-data.md; requires --split test",
+    )
+    options = parser.parse_args(argv)
+    if options.update_docs:
+        if options.split != "test":
+            parser.error("--update-docs requires --split test: validation images choose settings")
+        require_markers(PAGE, TABLES)  # before the minutes of measuring
+    return options
+
+
+if __name__ == "__main__":
+    main()
