@@ -202,6 +202,7 @@ def _prepare_all(
                 segment=options.segment,
                 unchanged=not options.prepare_always,
                 polarity=model.polarity,
+                grey_levels=model.grey_levels,
             )
             # Only a drawing needs the large arrays, so that a folder of 10,000 photos fits.
             prepared[path] = one if options.explain else one.without_steps()

@@ -52,6 +52,7 @@ def test_a_run_notes_how_its_images_were_made(run):
         "polarity": "dark on light",
         "transposed": True,
         "largest_pixel": 1.0,
+        "grey_levels": True,
     }
     data = shell.metrics_in(run)["data"]
     assert data["polarity"] == "dark on light"
@@ -184,3 +185,12 @@ def test_what_is_left_out_of_a_folder_is_said(run, tmp_path, capsys):
         f"left out: 1 file with a dot before the name ({tmp_path}/._a.jpg); 2 files of a kind that "
         f"is not read, .heic ({tmp_path}/b.HEIC, …); 1 folder in the folder ({tmp_path}/more)\n"
     )
+
+
+def test_a_drawing_of_black_and_white_passes_unchanged_only_where_the_training_had_such(tmp_path):
+    """Its lines are one pixel wide, thinner than any in MNIST."""
+    drawing = np.zeros((28, 28), np.uint8)
+    drawing[4:24, 13] = 255
+    Image.fromarray(drawing).save(tmp_path / "one.png")
+    assert np.array_equal(prepare(tmp_path / "one.png", grey_levels=False).images[0], drawing)
+    assert np.count_nonzero(prepare(tmp_path / "one.png").images[0][14]) > 1

@@ -11,7 +11,12 @@ from typing import NamedTuple
 from common.datasets.idx import DataError, times
 from common.datasets.labels import number_labels
 from common.datasets.order import order_for_validation, random_order, size_of_validation
-from common.datasets.orientation import POLARITIES, orientation_remark, polarity_of
+from common.datasets.orientation import (
+    POLARITIES,
+    has_grey_levels,
+    orientation_remark,
+    polarity_of,
+)
 from common.datasets.pixels import grey_images, to_bytes
 from common.process.text import visible
 
@@ -47,6 +52,7 @@ class Conventions(NamedTuple):
     transposed: bool  # rows and columns were exchanged after reading
     largest_pixel: float  # the value in the files that became 255
     remarks: tuple[str, ...]  # what was changed, left out or looks doubtful, a sentence each
+    grey_levels: bool = True  # strokes have soft edges
 
 
 MNIST_CONVENTIONS = Conventions(POLARITIES[0], False, 255.0, ())
@@ -115,7 +121,7 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
         remark = "WARNING: the images of EMNIST's files are transposed; for these use --transpose"
     remarks += [remark] if remark else []
     remarks = tuple(map(visible, dict.fromkeys(remarks)))  # each once
-    conventions = Conventions(polarity, transpose, largest, remarks)
+    conventions = Conventions(polarity, transpose, largest, remarks, has_grey_levels(x))
     return Arrays(x, y, test_images, test_labels, names, num_validation, conventions)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.datasets.orientation import POLARITIES
+from common.datasets.orientation import POLARITIES, has_grey_levels
 
 import numpy as np
 
@@ -10,14 +10,18 @@ LIGHT_ON_DARK, DARK_ON_LIGHT = POLARITIES
 EDGE_LEVEL = 64  # of 255: how far the median along the edge may be from black, or from white
 
 
-def passes_unchanged(grey: np.ndarray, polarity: str | None) -> bool:
-    """Say whether a picture has the polarity of the images that a network was trained with.
+def passes_unchanged(grey: np.ndarray, polarity: str | None, grey_levels: bool) -> bool:
+    """Say whether a picture is like the images that a network was trained with.
 
     Args:
         grey: uint8 [height, width].
         polarity: that of the training images; None if they had none in common, so that any
             picture passes.
+        grey_levels: whether the strokes of the training images have soft edges. A picture of black
+            and white does not pass then: its thin strokes are thinner than any in MNIST.
     """
+    if grey_levels and not has_grey_levels(grey[None]):
+        return False
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     level = float(np.median(edge))
     return {

@@ -57,6 +57,7 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
                     "polarity": data.conventions.polarity,
                     "transposed": data.conventions.transposed,
                     "largest_pixel": data.conventions.largest_pixel,
+                    "grey_levels": data.conventions.grey_levels,
                 }
                 write_json(temporary / CLASSES_FILE, note)
                 familiarity.note(

@@ -29,6 +29,7 @@ class Note(NamedTuple):
     polarity: str | None = POLARITIES[0]  # of the training images; None: of both kinds
     transposed: bool = False
     largest_pixel: float = 255.0
+    grey_levels: bool = True
 
 
 class Model:
@@ -40,7 +41,7 @@ class Model:
     Attributes:
         image_shape: height and width of the images.
         class_names: one for each class.
-        polarity, transposed, largest_pixel: how the training images were made, see
+        polarity, transposed, largest_pixel, grey_levels: how the training images were made, see
             `common.datasets.arrays.Conventions`.
         name: what tables call it.
         familiarity: what the run noted about its training images, or None.
@@ -73,7 +74,7 @@ class Model:
         num_pixels, num_classes = images.shape.as_list()[1], probabilities.shape.as_list()[1]
         note = _read_note(folder, num_pixels, num_classes)
         self.image_shape, self.class_names, self.polarity = note[:3]
-        self.transposed, self.largest_pixel = note[3:]
+        self.transposed, self.largest_pixel, self.grey_levels = note[3:]
         self.familiarity = familiarity.read(
             folder / familiarity.FILE, self.image_shape, len(self.class_names)
         )
@@ -142,6 +143,7 @@ def _read_note(folder: Path, num_pixels: int, num_classes: int) -> Note:
         if note.polarity not in (*POLARITIES, None):
             raise ValueError(f"its polarity is none of {', '.join(POLARITIES)}")
         require(note.transposed, bool, "transposed")
+        require(note.grey_levels, bool, "grey_levels")
         number(note.largest_pixel, "largest_pixel", 1e-30, 1e30)
     except FileNotFoundError:
         side = math.isqrt(num_pixels)

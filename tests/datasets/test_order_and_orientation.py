@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.data import load_data
-from common.datasets.orientation import polarity_of
+from common.datasets.orientation import has_grey_levels, polarity_of
 
 import matplotlib
 import numpy as np
@@ -75,7 +75,7 @@ def test_transposed_digits_are_noticed_and_mended_by_transpose(load, digits):
         load(transposed)
     )
     sets = load(transposed, transpose=True)
-    assert sets.conventions == ("light on dark", True, 255, ())
+    assert sets.conventions == ("light on dark", True, 255, (), True)
     assert np.array_equal(sets.test.images.reshape(200, 28, 28), digits["x_test"])
     assert "run again without --transpose" in remarks_of(load(transpose=True))
     assert "look transposed" in remarks_of(load(lambda x: 255 - transposed(x)))  # dark on light
@@ -119,3 +119,15 @@ def test_the_polarity_is_that_of_nearly_all_images(load, digits):
     assert load(lambda x: 255 - x).conventions.polarity == "dark on light"
     assert polarity_of(np.concatenate([x[:300], 255 - x[:300]])) is None
     assert "invert one of them" in remarks_of(load(x_test=255 - digits["x_test"]))
+
+
+# Soft and hard edges.
+
+
+def test_scans_have_grey_levels_and_drawings_of_black_and_white_have_none(digits):
+    images = digits["x_train"]
+    assert has_grey_levels(images)
+    assert has_grey_levels(255 - images)
+    for black_and_white in (np.where(images > 127, 255, 0), np.where(images > 127, 0, 255)):
+        assert not has_grey_levels(black_and_white.astype(np.uint8))
+    assert np.mean([has_grey_levels(image[None]) for image in images]) > 0.995
