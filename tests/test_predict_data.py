@@ -188,9 +188,11 @@ def test_what_is_left_out_of_a_folder_is_said(run, tmp_path, capsys):
 
 
 def test_a_drawing_of_black_and_white_passes_unchanged_only_where_the_training_had_such(tmp_path):
-    """Its lines are one pixel wide, thinner than any in MNIST."""
+    """Its lines are thinner, and it is smaller and not in the middle, unlike any in MNIST."""
     drawing = np.zeros((28, 28), np.uint8)
-    drawing[4:24, 13] = 255
+    drawing[2:14, 5] = 255
     Image.fromarray(drawing).save(tmp_path / "one.png")
     assert np.array_equal(prepare(tmp_path / "one.png", grey_levels=False).images[0], drawing)
-    assert np.count_nonzero(prepare(tmp_path / "one.png").images[0][14]) > 1
+    rows, columns = np.nonzero(prepare(tmp_path / "one.png").images[0])
+    assert np.ptp(rows) + 1 == 20
+    assert 12 <= columns.mean() <= 15
