@@ -16,7 +16,7 @@ is what makes them more than one layer: without it, three matrices in a row are 
     y_pred   [n, 10]              a probability for each digit
 
 Expected: 98.62 ± 0.05 % on the test set, mean ± standard deviation of 5 seeds, after 20 epochs in
-24 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
+14 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
 python -m common.compare --seeds 5
 """
 

@@ -80,7 +80,7 @@ def terminal_table(results: dict[str, Any]) -> str:
         head.append(SHIFTED[1])
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     # A long name stands in a line of its own, above its numbers.
-    widths[1] = min(widths[1], WIDTH - sum(widths[2:]) - 2 * len(head) - 1)
+    widths[1] = min(widths[1], WIDTH - 1 - sum(widths[2:]) - 2 * (len(head) - 1))
     lines = []
     for row in [head, *rows]:
         if len(row[1]) > widths[1]:
