@@ -29,6 +29,7 @@ Shared parts:
 timing.py         child processes that take turns; medians, quartiles, ratios
 exponents.py      exponents of growth
 tables.py         numbers → the tables of docs/performance.md
+options.py        flags that several commands have
 pages.py          replaces a table between the markers of a page
 scaling_model.py  a model of the step time on many machines
 renderings.py     a digit → a picture file, as a photo or a scan shows it

@@ -16,16 +16,16 @@ import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from benchmarks.fonts import HANDWRITTEN, PRINTED, SIZES, draw_digit, find_fonts
 from benchmarks.nondigits import KINDS, draw
-from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.options import add_images, add_models, parse_with_page
+from benchmarks.pages import DOCS, put_into_page
 from benchmarks.preparation import prepared, prepared_renderings, table
 from common.data import load_data
 from common.pictures.doubt import unfamiliarity
-from common.process.arguments import new_parser, parse_count
+from common.process.arguments import new_parser
 from common.process.machine import describe_machine
 from common.run.model import Model, load_models
 
@@ -174,39 +174,9 @@ def _digits(options: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarr
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(COMMAND, __doc__)
-    parser.add_argument(
-        "--model",
-        type=Path,
-        action="append",
-        required=True,
-        metavar="DIR",
-        help="output directory of a run; may be given several times",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("test", "validation"),
-        default="test",
-        help="use MNIST's test images or its validation images",
-    )
-    parser.add_argument(
-        "--images",
-        type=parse_count,
-        default=100,
-        metavar="N",
-        help="draw N pictures of each kind, and render the first N images of MNIST",
-    )
-    parser.add_argument(
-        "--update-docs",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="also put the tables into docs/your-own-data.md; requires --split test",
-    )
-    options = parser.parse_args(argv)
-    if options.update_docs:
-        if options.split != "test":
-            parser.error("--update-docs requires --split test: validation images choose settings")
-        require_markers(PAGE, TABLES)  # before the minutes of measuring
-    return options
+    add_models(parser)
+    add_images(parser, 100, "draw N pictures of each kind, and render the first N images of MNIST")
+    return parse_with_page(parser, argv, PAGE, TABLES)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.options import add_models
 from benchmarks.preparation import table
 from common import UserError
 from common.pictures.limits import PictureError
@@ -199,14 +200,7 @@ def _print_errors(
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(COMMAND, __doc__)
     parser.add_argument("folder", type=Path, help="the folder with a sub-folder for each kind")
-    parser.add_argument(
-        "--model",
-        action="append",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the output directory of a run; may be repeated",
-    )
+    add_models(parser)
     parser.add_argument(
         "--source",
         action="append",

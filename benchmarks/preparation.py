@@ -10,18 +10,17 @@ common/pictures/ are chosen with `--split validation`; the test images are only 
 
 from __future__ import annotations
 
-import argparse
 import os
 import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from benchmarks.fonts import HANDWRITTEN, PRINTED, SIZES, draw_digit, find_fonts
-from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.options import add_images, add_models, parse_with_page
+from benchmarks.pages import DOCS, put_into_page
 from benchmarks.renderings import (
     CLEAN,
     DIRTY,
@@ -36,7 +35,7 @@ from benchmarks.renderings import (
 from common.data import Split, load_data
 from common.pictures.preparation import prepare
 from common.pictures.reading import PictureError
-from common.process.arguments import new_parser, parse_count
+from common.process.arguments import new_parser
 from common.run.model import Model, load_models
 
 import numpy as np
@@ -174,38 +173,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         SystemExit: a usage error (status 2).
     """
     parser = new_parser(COMMAND, __doc__)
-    parser.add_argument(
-        "--model",
-        action="append",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="the output directory of a run; may be repeated",
-    )
-    parser.add_argument(
-        "--split",
-        choices=("test", "validation"),
-        default="test",
-        help="use MNIST's test images or its validation images",
-    )
-    parser.add_argument(
-        "--images",
-        type=parse_count,
-        default=1000,
-        metavar="N",
-        help="use the first N of them",
-    )
-    parser.add_argument(
-        "--update-docs",
-        action=argparse.BooleanOptionalAction,
-        default=False,
-        help="also put the tables into docs/your-own-data.md; requires --split test",
-    )
-    options = parser.parse_args(argv)
-    if options.update_docs:
-        if options.split != "test":
-            parser.error("--update-docs requires --split test: validation images choose settings")
-        require_markers(PAGE, TABLES)  # before the minutes of measuring
+    add_models(parser)
+    add_images(parser, 1000, "use the first N of them")
+    options = parse_with_page(parser, argv, PAGE, TABLES)
     models = load_models(options.model)
     names = [model.name for model in models]
     measured = renderings(models, getattr(load_data(), options.split).first(options.images))
