@@ -107,10 +107,6 @@ def confusion_message(matrix: np.ndarray, class_names: Sequence[str]) -> str:
     """
     # All of it, however large: NumPy leaves out the middle of large arrays.
     rows = np.array2string(matrix, threshold=matrix.size + 1, max_line_width=10**6).splitlines()
-    width = len(str(matrix.max()))
-    columns = "  " + " ".join(f"{k:>{width}}" for k in range(len(matrix)))
     if list(class_names) != [str(number) for number in range(len(class_names))]:
         rows = [f"{row}  {visible(name)}" for row, name in zip(rows, class_names, strict=True)]
-    return "\n".join(
-        ["Confusion Matrix: (rows: true class, columns: predicted class)", columns, *rows]
-    )
+    return "\n".join(["Confusion Matrix: (rows: true class, columns: predicted class)", *rows])

@@ -133,7 +133,8 @@ def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
     ],
 )
 def test_which_programs_start_quietly_and_end_with_a_sentence(monkeypatch, path, expected):
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(shell.REPOSITORY / path))
+    file = str(shell.REPOSITORY / path)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", file, raising=False)
     assert is_ours() == expected
 
 
@@ -148,7 +149,8 @@ def test_main_leaves_a_notebooks_arguments_alone(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["ipykernel_launcher.py", "-f", "kernel-1.json"])
     assert typed_arguments(None) == []
     assert typed_arguments(["--seed", "1"]) == ["--seed", "1"]
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", shell.REPOSITORY / "mnist_cnn.py")
+    script = shell.REPOSITORY / "mnist_cnn.py"
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", script, raising=False)
     assert typed_arguments(None) == ["-f", "kernel-1.json"]
 
 

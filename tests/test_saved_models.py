@@ -129,7 +129,8 @@ def test_the_saved_model_of_each_script_is_its_net(script, trained_run):
     """In this process, which has not trained it."""
     folder = trained_run(script).folder
     images = load_data().test.images
-    serve = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
-    parts = [serve(images=tf.constant(part))["probabilities"] for part in np.split(images, 20)]
-    predicted = np.concatenate(parts).argmax(axis=1)
+    with tf.init_scope():  # eager, whatever graph another test has left open
+        serve = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
+        parts = [serve(images=tf.constant(part))["probabilities"] for part in np.split(images, 20)]
+        predicted = np.concatenate(parts).argmax(axis=1)
     assert np.array_equal(predicted, np.load(folder / "predictions.npy")[:, 1])

@@ -24,7 +24,7 @@ from common.run.files import atomic_path, write_json
 
 import numpy as np
 
-MIN_STEPS = 1_000
+MIN_STEPS = 300
 # The most training images that a reference is given, so that each finishes within minutes.
 REFERENCES = {
     "logistic regression": 60_000,

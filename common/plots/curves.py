@@ -13,6 +13,7 @@ import numpy as np
 
 # Colour, line style and marker of each model.
 STYLES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", ":", "^"), ("#CC79A7", "-.", "D")]
+STYLES += [("#000000", (0, (5, 1)), "v"), ("#E69F00", (0, (1, 1)), "P"), ("#56B4E9", "-", "X")]
 
 
 def plot_curves(
@@ -87,7 +88,7 @@ def plot_accuracy_against_time(
             for k, run in enumerate(runs):
                 seconds = [row["seconds"] for row in run]
                 errors = [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
-                axes.plot(seconds, errors, line, color=colour, linewidth=1, alpha=0.6)
+                axes.plot(seconds, errors, linestyle=line, color=colour, linewidth=1, alpha=0.6)
                 label = textwrap.shorten(name, 60, placeholder=" …") if k == 0 else None
                 axes.plot(seconds[-1:], errors[-1:], marker, color=colour, label=label)
         axes.set(xscale="log", yscale="log")

@@ -121,7 +121,12 @@ def plot_reliability(
             curves.items(), STYLES * len(curves), strict=False
         ):
             axes.plot(
-                100 * confidence, 100 * accuracy, line, color=colour, marker=marker, label=name
+                100 * confidence,
+                100 * accuracy,
+                linestyle=line,
+                color=colour,
+                marker=marker,
+                label=name,
             )
         lowest = min((100 * c.min() for c, _ in curves.values() if len(c)), default=0)
         axes.set(xlim=(lowest - 3, 101), ylim=(-3, 103))
@@ -135,7 +140,9 @@ def _draw_lines(
     styles = [STYLES[k % len(STYLES)] for k in range(len(names))]
     for of_model, name, (colour, line, marker) in zip(accuracy, names, styles, strict=True):
         mean, spread = 100 * of_model.mean(axis=1), 100 * of_model.std(axis=1)
-        axes.plot(strengths, mean, line, color=colour, marker=marker, markersize=4, label=name)
+        axes.plot(
+            strengths, mean, linestyle=line, color=colour, marker=marker, markersize=4, label=name
+        )
         axes.fill_between(strengths, mean - spread, mean + spread, color=colour, alpha=0.2, lw=0)
     axes.grid(color="#DDDDDD")
 
@@ -176,14 +183,16 @@ def plot_sizes(
             accuracies.items(), STYLES * len(accuracies), strict=False
         ):
             errors = 100 * (1 - np.array(rows, float)).clip(1e-4)
-            axes.plot(sizes, errors.mean(axis=1), line, color=colour, marker=marker, label=name)
+            axes.plot(
+                sizes, errors.mean(axis=1), linestyle=line, color=colour, marker=marker, label=name
+            )
             for seed in errors.T:
-                axes.plot(sizes, seed, line, color=colour, linewidth=0.6, alpha=0.5)
+                axes.plot(sizes, seed, linestyle=line, color=colour, linewidth=0.6, alpha=0.5)
         for (name, values), line in zip(
             references.items(), ("--", ":", "-.") * len(references), strict=False
         ):
             errors = 100 * (1 - np.array(values, float)).clip(1e-4)
-            axes.plot(sizes[: len(values)], errors, line, color=GREY, label=name)
+            axes.plot(sizes[: len(values)], errors, linestyle=line, color=GREY, label=name)
         axes.set(xscale="log", yscale="log")
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.invert_yaxis()

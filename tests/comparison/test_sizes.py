@@ -12,16 +12,17 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 
-def test_short_runs_get_a_thousand_steps():
+def test_short_runs_get_more_steps():
     models = sizes.sized_models("mnist_softmax", ["--batch-size", "100"], [100, 55_000])
     assert [model.flags[-4:] for model in models] == [
-        ("--train-size", "100", "--iterations", "1000"),
+        ("--train-size", "100", "--iterations", "300"),
         ("--train-size", "55000", "--iterations", "5500"),
     ]
     assert models[0].flags[:2] == ("--batch-size", "100")
 
 
-def test_fewer_images_than_there_are(tmp_path, capsys):
+def test_fewer_images_than_there_are(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sizes, "MIN_STEPS", 20)
     data = load_data(train_size=5_000)
     images, labels = data.train.images.reshape(-1, 28, 28), data.train.labels
     np.savez(
