@@ -80,6 +80,8 @@ def publish(folder: Path, page: Path, repository: Path = REPOSITORY) -> None:
     """
     text = require_match(page, re.compile(""), "")
     parts = [part for part in PARTS if f"<!-- {part} -->" in text] or ["results"]
+    # A page may show several comparisons, each from its own folder.
+    parts = [part for part in parts if (folder / f"{part}.json").exists()] or parts[:1]
     require_markers(page, parts)
     numbers = {part: _read_numbers(folder, part) for part in parts}
     shown = set(re.findall(r"\]\((?:docs/)?pictures/([\w.]+)\)", text))

@@ -156,8 +156,9 @@ def robustness_page(found: dict[str, Any]) -> str:
     """
     names = [f"{k + 1}: {name}" for k, name in enumerate(found["models"])]
     parts = [
-        "Accuracy on the distorted test images, %, mean over the seeds:",
+        "<details><summary>Accuracy on the distorted test images, %, mean over the seeds</summary>",
         _distortion_table(found, names),
+        "</details>",
     ]
     if found["corruptions"]:
         parts += [

@@ -57,7 +57,7 @@ def plot_shift(
     strengths: Sequence[float],
     accuracy: np.ndarray,
     names: Sequence[str],
-    title: str = "Moved by a few pixels, the same digit is still read by the CNN only",
+    title: str = "Accuracy on shifted test images: the flatter, the less the position matters",
 ) -> None:
     """Draw the accuracy against a shift in pixels, each line with its name at its end.
 
