@@ -179,6 +179,7 @@ def test_a_kept_run_is_credited_to_the_machine_that_trained_it(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_kept_run_without_a_machine_was_trained_on_an_unknown_one(tmp_path):
     compare_fast(tmp_path)
     (metrics,) = tmp_path.glob("runs/*/seed-0/metrics.json")

@@ -31,13 +31,20 @@ def accuracy_of(script, folder, *flags):
     return script.main([*map(str, flags), "--output-dir", str(folder)])["test_accuracy"]
 
 
-@pytest.mark.parametrize("optimizer", objective.OPTIMIZERS)
+def some_fast(names, fast):
+    """All names; those that are not `fast` are tried by the slow tests only."""
+    return [pytest.param(n, marks=() if n in fast else pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize(
+    "optimizer", some_fast(objective.OPTIMIZERS, {"sgd", "adam-short", "adagrad-da", "ftrl"})
+)
 def test_every_optimizer_trains_softmax_in_two_epochs(capfd, tmp_path, optimizer):
     flags = ["--optimizer", optimizer, "--epochs", "2"]
     assert accuracy_of(mnist_softmax, tmp_path, *flags) > 0.85
 
 
-@pytest.mark.parametrize("decay", objective.SCHEDULES)
+@pytest.mark.parametrize("decay", some_fast(objective.SCHEDULES, {"one-cycle", "staircase"}))
 def test_every_schedule_trains(capfd, tmp_path, decay):
     flags = ["--decay", decay, "--train-size", "4000", "--epochs", "3"]
     assert accuracy_of(mnist_softmax, tmp_path, *flags) > 0.86

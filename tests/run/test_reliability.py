@@ -123,8 +123,14 @@ def empty(path):
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, empty, os.unlink])
-@pytest.mark.parametrize("part", ["index", "data-00000-of-00001"])
+INDEX, DATA = "index", "data-00000-of-00001"
+FAST = [(INDEX, truncate), (INDEX, os.unlink), (DATA, flip)]
+SLOW = [(INDEX, flip), (INDEX, empty), (DATA, truncate), (DATA, empty), (DATA, os.unlink)]
+
+
+@pytest.mark.parametrize(
+    ("part", "damage"), [*FAST, *(pytest.param(*one, marks=pytest.mark.slow) for one in SLOW)]
+)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_is_used(
     finished, tmp_path, capsys, part, damage
 ):

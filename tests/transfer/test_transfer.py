@@ -129,9 +129,15 @@ def test_each_image_goes_through_the_kept_layers_once(digits, source, tmp_path, 
     "flags",
     [
         ["--moving-average", "0.9", "--batch-norm", "--conv", "3x4", "3x6", "--fc", "9", "8"],
-        ["--network", "lenet5", "--batch-norm", "--optimizer", "momentum"],
+        pytest.param(
+            ["--network", "lenet5", "--batch-norm", "--optimizer", "momentum"],
+            marks=pytest.mark.slow,
+        ),
         ["--network", "inception", "--moving-average", "0.9", "--activation", "tanh"],
-        ["--pooling", "stride", "--activate-first", "--relu-last", "--loss", "squared-error"],
+        pytest.param(
+            ["--pooling", "stride", "--activate-first", "--relu-last", "--loss", "squared-error"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_whatever_the_source_is_its_layers_are_kept(digits, tmp_path, flags):
