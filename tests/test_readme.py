@@ -10,7 +10,6 @@ from pathlib import Path
 from benchmarks.pages import between
 from common.compare import SCRIPTS
 from common.comparison.pressure import robustness_page
-from common.comparison.sizes import sizes_page
 from common.comparison.tables import expectation, markdown_table
 
 import pytest
@@ -72,9 +71,8 @@ def test_relative_links_lead_somewhere(page):
 
 
 COMPARISONS = sorted((REPOSITORY / "docs" / "results").glob("*.json"))
-# For the last of these see test_benchmarks.py.
-OTHER_RESULTS = {"robustness": robustness_page, "sizes": sizes_page, "performance": None}
-COMPARISONS = [path for path in COMPARISONS if path.stem not in OTHER_RESULTS]
+# See below, and test_benchmarks.py.
+COMPARISONS = [path for path in COMPARISONS if path.stem not in ("robustness", "performance")]
 
 
 @pytest.mark.parametrize("results", COMPARISONS)
@@ -85,11 +83,10 @@ def test_tables_are_those_of_the_results_files(results):
     assert found == markdown_table(json.loads(results.read_text()))
 
 
-@pytest.mark.parametrize("part", ["robustness", "sizes"])
-def test_the_tables_of_robustness_are_those_of_the_results_files(part):
-    results = REPOSITORY / "docs" / "results" / f"{part}.json"
-    (found,) = between(part).findall((REPOSITORY / "docs" / "robustness.md").read_text())
-    assert found == OTHER_RESULTS[part](json.loads(results.read_text()))
+def test_the_tables_of_robustness_are_those_of_the_results_file():
+    results = json.loads((REPOSITORY / "docs" / "results" / "robustness.json").read_text())
+    (found,) = between("robustness").findall((REPOSITORY / "docs" / "robustness.md").read_text())
+    assert found == robustness_page(results)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
