@@ -165,3 +165,4 @@ def test_a_diverged_loss_is_a_sentence(monkeypatch, data, tmp_path, asynchronous
         for step in range(num_steps):
             session.run(net.train_step, feeds(net, data, range(step, step + 9)))
     assert used.ends == [error.value]
+    assert tf.get_default_graph() is not net.graph  # the session was closed all the same

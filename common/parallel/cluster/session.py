@@ -222,14 +222,18 @@ class ClusterSession(FastSession):
         trace: TracebackType | None,
     ) -> None:
         """Close the session at the end of a `with` block; tell the other machines why."""
-        self._end(error)
-        super().__exit__(kind, error, trace)
+        try:
+            self._end(error)
+        finally:
+            super().__exit__(kind, error, trace)
 
     def close(self) -> None:
         """Free what the session holds; tell the other machines that training has ended."""
-        self._end(None)
-        self._pool.shutdown(wait=False)
-        super().close()
+        try:
+            self._end(None)
+        finally:
+            self._pool.shutdown(wait=False)
+            super().close()
 
     def _end(self, error: BaseException | None) -> None:
         if self._has_ended:
