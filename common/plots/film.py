@@ -33,14 +33,14 @@ class Frame(NamedTuple):
     units: np.ndarray  # float32 [units, height, width], weights of the first layer
     accuracy: tuple[float, float]  # on training and on validation images, from 0 to 1
     loss: tuple[float, float]
-    bands: np.ndarray  # float [layers, 5], percentiles of the weights of each layer
+    band: np.ndarray  # float [5], percentiles of these weights
     predicted: np.ndarray  # integers [n], of the validation images
 
 
 def plot_film(
     path: Path | str,
     frames: Sequence[Frame],
-    layer_names: Sequence[str],
+    layer_name: str,
     images: np.ndarray,
     image_shape: tuple[int, int],
     labels: np.ndarray,
@@ -51,7 +51,7 @@ def plot_film(
     Args:
         path: the file to write.
         frames: one or more, in the order of the steps.
-        layer_names: a name for each row of the bands.
+        layer_name: what the first layer is called.
         images: uint8 [n, height * width], validation images.
         image_shape: (height, width).
         labels: integers [n].
@@ -67,9 +67,10 @@ def plot_film(
     from PIL import Image
 
     with matplotlib.style.context(["default", {"text.parse_math": False, "font.size": 8}]):
+        mosaics = [mosaic_canvas(images, image_shape, labels, one.predicted) for one in frames]
         pictures = [
-            _draw(frames[: k + 1], frames, layer_names, images, image_shape, labels, title)
-            for k in range(len(frames))
+            _draw(frames, k, mosaic, layer_name, f"{title}: after {frames[k].step:,} steps")
+            for k, mosaic in enumerate(mosaics)
         ]
     # One palette for all frames, that of the last one: colours that change would flicker.
     palette = pictures[-1].quantize(COLOURS)
@@ -88,23 +89,18 @@ def plot_film(
 
 
 def _draw(
-    past: Sequence[Frame],
-    frames: Sequence[Frame],
-    layer_names: Sequence[str],
-    images: np.ndarray,
-    image_shape: tuple[int, int],
-    labels: np.ndarray,
-    title: str,
+    frames: Sequence[Frame], number: int, mosaic: np.ndarray, layer_name: str, title: str
 ) -> Any:
+    """Draw frame `number`; the others decide the ranges of the axes."""
     from matplotlib.figure import Figure
     from PIL import Image
 
-    now, size = past[-1], ((WIDTH + 0.01) / DPI, (HEIGHT + 0.01) / DPI)
+    past, size = frames[: number + 1], ((WIDTH + 0.01) / DPI, (HEIGHT + 0.01) / DPI)
     figure = Figure(figsize=size, dpi=DPI)
-    figure.suptitle(f"{title}: after {now.step:,} steps", size=11, y=0.97)
+    figure.suptitle(title, size=11, y=0.97)
     right = 0.56
-    _draw_units(figure.add_axes((0.02, 0.53, 0.46, 0.36)), now, frames[-1])
-    _draw_mosaic(figure.add_axes((0.05, 0.03, 0.36, 0.44)), now, images, image_shape, labels)
+    _draw_units(figure.add_axes((0.02, 0.53, 0.46, 0.36)), past[-1], frames[-1])
+    _draw_mosaic(figure.add_axes((0.05, 0.03, 0.36, 0.44)), mosaic)
     steps = [frame.step for frame in past]
     for k, (name, bottom) in enumerate((("accuracy", 0.66), ("loss", 0.37))):
         axes = figure.add_axes((right, bottom, 0.41, 0.22))
@@ -121,7 +117,7 @@ def _draw(
         _set_steps(axes, frames)
         axes.set_xticklabels([])
     axes = figure.add_axes((right, 0.08, 0.41, 0.22))
-    _draw_bands(axes, past, frames, layer_names)
+    _draw_band(axes, past, frames, layer_name)
     drawn = io.BytesIO()
     figure.savefig(drawn, format="rgba", dpi=DPI)
     return Image.frombytes("RGBA", (WIDTH, HEIGHT), drawn.getvalue()).convert("RGB")
@@ -156,26 +152,21 @@ def _draw_units(axes: Any, now: Frame, last: Frame) -> None:
     axes.imshow(canvas, norm=colours.norm, cmap=colours.cmap, interpolation="nearest")
 
 
-def _draw_mosaic(
-    axes: Any, now: Frame, images: np.ndarray, image_shape: tuple[int, int], labels: np.ndarray
-) -> None:
-    canvas = mosaic_canvas(images, image_shape, labels, now.predicted)
-    axes.imshow(canvas, extent=(0, 10, 90, 100), aspect="auto", interpolation="nearest")
+def _draw_mosaic(axes: Any, mosaic: np.ndarray) -> None:
+    axes.imshow(mosaic, extent=(0, 10, 90, 100), aspect="auto", interpolation="nearest")
     axes.set(xticks=[], yticks=range(90, 101, 2))
     axes.set_title("Validation images, errors first, to 90 %", size=9)
 
 
-def _draw_bands(
-    axes: Any, past: Sequence[Frame], frames: Sequence[Frame], layer_names: Sequence[str]
-) -> None:
+def _draw_band(axes: Any, past: Sequence[Frame], frames: Sequence[Frame], layer_name: str) -> None:
     """Draw where the middle half, and nine tenths, of the first layer's weights lie."""
     steps = [frame.step for frame in past]
-    low, quarter, middle, three_quarters, high = np.array([frame.bands[0] for frame in past]).T
+    low, quarter, middle, three_quarters, high = np.array([frame.band for frame in past]).T
     axes.fill_between(steps, low, high, color=BLUE, alpha=0.25, lw=0)
     axes.fill_between(steps, quarter, three_quarters, color=BLUE, alpha=0.4, lw=0)
     axes.plot(steps, middle, color=GREY)
-    reach = max(float(np.abs(frame.bands[0]).max()) for frame in frames)
+    reach = max(float(np.abs(frame.band).max()) for frame in frames)
     axes.set_ylim(-1.1 * reach - 1e-9, 1.1 * reach + 1e-9)
-    axes.set_title(f"Weights of {layer_names[0]}: the middle 50 % and 90 %", size=9)
+    axes.set_title(f"Weights of {layer_name}: the middle 50 % and 90 %", size=9)
     _set_steps(axes, frames)
     axes.set_xlabel("Steps")

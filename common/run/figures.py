@@ -106,7 +106,7 @@ def _draw_film(data: DataSets, session: tf.Session, path: Path) -> None:
     plots.plot_film(
         path,
         frames,
-        [layer.name for layer in layers_of(session.graph)],
+        layers_of(session.graph)[0].name,
         *(shown.images, data.image_shape, shown.labels),
         title=f"{MODEL_NAMES.get(session.state.settings.model, 'A net')} learns",
     )

@@ -46,8 +46,7 @@ def filming(
         yield lambda step: None
         return
     steps = {0, *np.geomspace(1, num_steps, NUM_FRAMES - 1).round().astype(int).tolist()}
-    layers = layers_of(session.graph)
-    weights = [layer.weights.value() for layer in layers]
+    weights = layers_of(session.graph)[0].weights.value()
     train, validation = data.train.first(NUM_IMAGES), data.validation.first(NUM_IMAGES)
 
     def keep(step: int) -> None:
@@ -59,10 +58,10 @@ def filming(
         session.state.frames.append(
             Frame(
                 step=step,
-                units=_units(values[0], data),
+                units=_units(values, data),
                 accuracy=(trained.accuracy, checked.accuracy),
                 loss=(trained.loss, checked.loss),
-                bands=np.array([np.percentile(value, PERCENTILES) for value in values]),
+                band=np.percentile(values, PERCENTILES),
                 predicted=checked.predicted,
             )
         )
