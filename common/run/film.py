@@ -42,11 +42,14 @@ def filming(
     Yields:
         a function of the number of steps done.
     """
-    if not session.state.settings.film:
+    layers = layers_of(session.graph)
+    if session.state.settings.film and not layers:
+        print("No film: it shows a layer of common/layers.py, and this net has none.")
+    if not (session.state.settings.film and layers):
         yield lambda step: None
         return
     steps = {0, *np.geomspace(1, num_steps, NUM_FRAMES - 1).round().astype(int).tolist()}
-    weights = layers_of(session.graph)[0].weights.value()
+    weights = layers[0].weights.value()
     train, validation = data.train.first(NUM_IMAGES), data.validation.first(NUM_IMAGES)
 
     def keep(step: int) -> None:

@@ -7,6 +7,7 @@ import mnist_softmax
 
 import numpy as np
 import shell
+import tensorflow.compat.v1 as tf
 from PIL import Image
 
 QUICK = ["--train-size", "300", "--iterations", "6", "--batch-size", "50"]
@@ -38,3 +39,14 @@ def test_a_resumed_run_is_filmed_from_there_on(tmp_path):
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 2
     assert shell.metrics_in(tmp_path)["steps"] == 5
+
+
+def test_a_net_without_layers_of_ours_is_not_filmed_and_says_so(tmp_path, capsys, monkeypatch):
+    def own_layer(input, num_inputs, num_outputs, **options):
+        return tf.matmul(input, tf.Variable(tf.zeros([num_inputs, num_outputs])))
+
+    monkeypatch.setattr(mnist_softmax, "new_fc_layer", own_layer)
+    mnist_softmax.main([*QUICK, "--output-dir", str(tmp_path), "--film"])
+    assert "No film: " in capsys.readouterr().out
+    assert not (tmp_path / "film.gif").exists()
+    assert shell.metrics_in(tmp_path)["steps"] == 6
