@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.pictures.ink import MIN_SIDE, smooth
-from common.pictures.lines import group
+from common.pictures.lines import group, height_of
 from common.pictures.parts import Part, find_parts
 from common.pictures.reading import PictureError
 
@@ -84,10 +84,6 @@ def _number(count: int, noun: str) -> str:
     return f"{count} {noun}{' was' if count == 1 else 's were'}"
 
 
-def _height(parts: Sequence[Part]) -> int:
-    return max(part.bottom for part in parts) - min(part.top for part in parts)
-
-
 def _without_cut(
     lines: list[list[list[Part]]], segment: bool
 ) -> tuple[list[list[list[Part]]], int]:
@@ -96,13 +92,13 @@ def _without_cut(
     What is as tall as the digits beside it is kept, as a digit that touches the edge; but if there
     should be only one digit, the one that does not touch the edge is meant.
     """
-    whole = [_height(d) for line in lines for d in line if not any(part.cut for part in d)]
-    cut = [_height(d) for line in lines for d in line if any(part.cut for part in d)]
+    whole = [height_of(d) for line in lines for d in line if not any(part.cut for part in d)]
+    cut = [height_of(d) for line in lines for d in line if any(part.cut for part in d)]
     if not cut or not whole or max(whole) < 0.4 * max(cut):
         return lines, 0
     least = CUT_HEIGHT * float(np.median(whole)) if segment else np.inf
     kept = [
-        [d for d in line if not any(part.cut for part in d) or _height(d) >= least]
+        [d for d in line if not any(part.cut for part in d) or height_of(d) >= least]
         for line in lines
     ]
     kept = [line for line in kept if line]
@@ -111,8 +107,8 @@ def _without_cut(
 
 def _largest_alone(lines: list[list[list[Part]]]) -> tuple[list[list[list[Part]]], int]:
     """Leave out all shapes but one if it is far larger; return how many that are."""
-    digits = sorted((digit for line in lines for digit in line), key=_height)
-    if len(digits) > 1 and _height(digits[-1]) >= ALONE * _height(digits[-2]):
+    digits = sorted((digit for line in lines for digit in line), key=height_of)
+    if len(digits) > 1 and height_of(digits[-1]) >= ALONE * height_of(digits[-2]):
         return [[digits[-1]]], len(digits) - 1
     return lines, 0
 

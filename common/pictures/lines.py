@@ -36,16 +36,17 @@ def group(parts: Sequence[Part], labels: np.ndarray) -> tuple[list[list[Digit]],
         digits, small = _digits(line, labels)
         lines.append(digits)
         left_out += small
-    tallest = max((_height(digit) for line in lines for digit in line), default=0)
+    tallest = max((height_of(digit) for line in lines for digit in line), default=0)
     for line in lines:
         # A line of its own that holds only a point, a comma or a dash.
-        if len(line) == 1 and _height(line[0]) < SMALL * tallest:
+        if len(line) == 1 and height_of(line[0]) < SMALL * tallest:
             left_out += line.pop()
     lines = [line for line in lines if line]
     return sorted(lines, key=lambda line: min(p.top for digit in line for p in digit)), left_out
 
 
-def _height(parts: Sequence[Part]) -> int:
+def height_of(parts: Sequence[Part]) -> int:
+    """Return the number of rows from the top of the highest part to the bottom of the lowest."""
     return max(p.bottom for p in parts) - min(p.top for p in parts)
 
 
@@ -92,7 +93,7 @@ def _lines(parts: Sequence[Part]) -> list[list[Part]]:
     def same_rows(one: list[Part], other: list[Part]) -> bool:
         above, below = (max(min(p.top for p in line) for line in (one, other)),
                         min(max(p.bottom for p in line) for line in (one, other)))  # fmt: skip
-        return below - above >= 0.6 * min(_height(one), _height(other))
+        return below - above >= 0.6 * min(height_of(one), height_of(other))
 
     lines = _join(lines, same_rows)
 
@@ -100,17 +101,17 @@ def _lines(parts: Sequence[Part]) -> list[list[Part]]:
         """Tell whether two lines are the strokes of one digit, one above the other."""
         if len(one) > 2 and len(other) > 2:
             return False
-        small, large = sorted((one, other), key=_height)
+        small, large = sorted((one, other), key=height_of)
         nearest = max(large, key=lambda part: _columns(part, small))
         if _columns(nearest, small) <= 0:
             return False
         both = [*small, nearest]
-        height = _height(both)
+        height = height_of(both)
         gap = max(min(p.top for p in small) - nearest.bottom,
                   nearest.top - max(p.bottom for p in small))  # fmt: skip
         if gap <= APART * height:
             return True
-        return gap <= 0.25 * height and _height(small) <= 0.3 * height
+        return gap <= 0.25 * height and height_of(small) <= 0.3 * height
 
     return _join(lines, strokes)
 
@@ -128,7 +129,7 @@ def _digits(line: Sequence[Part], labels: np.ndarray) -> tuple[list[Digit], list
     tall = [part for part in line if part.height >= TALL * tallest]
     small = [part for part in line if part.height < TALL * tallest]
     digits = _join([[part] for part in tall], lambda one, other: _one_digit(one, other, labels))
-    tallest = max(map(_height, digits))
+    tallest = max(map(height_of, digits))
     left_out = []
     for part in sorted(small, key=lambda part: -part.mass):
         nearest = min(digits, key=lambda digit: _distance(part, digit))
@@ -148,7 +149,7 @@ def _one_digit(one: Digit, other: Digit, labels: np.ndarray) -> bool:
         return False
     # Two tall, slanted digits overlap as well, but a slanted line separates them.
     return not (
-        min(_height(one), _height(other)) >= 0.7 * max(_height(one), _height(other))
+        min(height_of(one), height_of(other)) >= 0.7 * max(height_of(one), height_of(other))
         and _separated(one, other, labels)
     )
 
