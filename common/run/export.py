@@ -51,14 +51,9 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
                 tf.saved_model.simple_save(
                     new_session, str(temporary), {"images": x}, {"probabilities": y_pred}
                 )
-                note = {
-                    "image_shape": list(data.image_shape),
-                    "class_names": list(data.class_names),
-                    "polarity": data.conventions.polarity,
-                    "transposed": data.conventions.transposed,
-                    "largest_pixel": data.conventions.largest_pixel,
-                    "grey_levels": data.conventions.grey_levels,
-                }
+                note = {"image_shape": [*data.image_shape], "class_names": [*data.class_names]}
+                note |= data.conventions._asdict()
+                del note["remarks"]  # they are in metrics.json
                 write_json(temporary / CLASSES_FILE, note)
                 familiarity.note(
                     temporary / familiarity.FILE,
