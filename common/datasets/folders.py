@@ -26,9 +26,8 @@ TRAIN, TEST = ("train", "training"), ("test", "testing")
 VALIDATION = ("val", "valid", "validation")
 # A picture whose lightest pixel is below the first step of 8 bits has 8 bits in a place for 16.
 DARKEST = 1 / 255.5
-COLOURED = (
-    0.1  # least difference of red, green and blue, from 0 to 1: compression makes smaller ones
-)
+# Least difference of red, green and blue, from 0 to 1: compression makes smaller ones.
+COLOURED = 0.1
 
 
 def is_folder_tree(folder: Path) -> bool:

@@ -98,7 +98,7 @@ class _Finder(MetaPathFinder):
 def _quiet_start() -> Iterator[None]:
     """Set what TensorFlow reads while its libraries load, and hold its log lines back.
 
-    A user who wants to see the log lines sets TF_CPP_MIN_LOG_LEVEL=0: what is set stays.
+    A value of TF_CPP_MIN_LOG_LEVEL that the user has set is not changed: 0 shows the log lines.
     """
     quiet = os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") == "3"
     # TensorFlow chooses the oneDNN kernels by itself only on processors with AVX-512, although they
