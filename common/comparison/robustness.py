@@ -25,6 +25,7 @@ def measure_distortion(
     labels: np.ndarray,
     distortion: Distortion,
     strengths: Sequence[float] | None = None,
+    clean: np.ndarray | None = None,
 ) -> np.ndarray:
     """Measure the accuracy of models on distorted images.
 
@@ -34,6 +35,7 @@ def measure_distortion(
         labels: integers [n].
         distortion: one of DISTORTIONS.
         strengths: which; by default all of them.
+        clean: float [models, seeds], the accuracies on the images as they are, if they are known.
 
     Returns:
         float [models, strengths, seeds]: fractions from 0 to 1, means over the versions of an image
@@ -42,6 +44,9 @@ def measure_distortion(
     pixels = images.astype(np.float32) / 255
     columns = []
     for k, strength in enumerate(distortion.strengths if strengths is None else strengths):
+        if clean is not None and strength == distortion.neutral:
+            columns.append(clean)
+            continue
         rng = np.random.default_rng(k)  # the same images for each model and in each run
         versions = [
             _accuracies(classifiers, version, labels)
@@ -74,12 +79,13 @@ def measure_robustness(
         `distortions` or `corruptions`, the name, and a dict that can be written as JSON:
         `accuracy` by model, strength (of a distortion) and seed.
     """
+    pixels = images.astype(np.float32) / 255
+    clean = _accuracies(classifiers, pixels, labels)
     for name, distortion in DISTORTIONS.items():
-        accuracy = measure_distortion(classifiers, images, labels, distortion)
+        accuracy = measure_distortion(classifiers, images, labels, distortion, clean=clean)
         row = {"strengths": list(distortion.strengths), "unit": distortion.unit}
         yield "distortions", name, row | {"accuracy": accuracy.tolist()}
     if images.shape[1:] == (28, 28):
-        pixels = images.astype(np.float32) / 255
         for k, (name, corrupt) in enumerate(CORRUPTIONS.items()):
             corrupted = corrupt(pixels, np.random.default_rng(k))
             accuracy = _accuracies(classifiers, corrupted, labels)
