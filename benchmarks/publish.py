@@ -5,8 +5,9 @@
 
 This command replaces the tables between the markers of the page and writes their numbers to
 docs/results/. A page has markers for the comparison (`results`), for --robustness (`robustness`)
-or for --train-sizes (`sizes`), and gets the pictures that it shows. For README.md the paragraph
-"Expected: …" in the docstrings of the scripts is updated, too. Nothing is trained.
+or for --train-sizes (`sizes`), and gets the pictures that it shows. For README.md its Chinese
+translation and the paragraph "Expected: …" in the docstrings of the scripts are updated, too.
+Nothing is trained.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.chinese import table_in_chinese
 from benchmarks.pages import (
     REPOSITORY,
     put_into_page,
@@ -37,6 +39,7 @@ COMMAND = "python -m benchmarks.publish"
 PARTS = {"results": markdown_table, "robustness": robustness_page, "sizes": sizes_page}
 # The last paragraph of a script's docstring.
 EXPECTED = re.compile(r"Expected: .*?(?=\n\"\"\")", re.DOTALL)
+CHINESE = Path("docs/README.zh-CN.md")
 EXPECTED_NAME = "the paragraph “Expected: …” at the end of its docstring"
 
 
@@ -88,6 +91,9 @@ def publish(folder: Path, page: Path, repository: Path = REPOSITORY) -> None:
     pictures = [path for path in sorted(folder.glob("*.png")) if path.name in shown]
     is_readme = page.resolve() == (repository / "README.md").resolve()
     scripts = _scripts_of(numbers["results"], repository) if is_readme else {}
+    translations = [repository / CHINESE] if is_readme else []
+    for translation in translations:
+        require_markers(translation, ["results"])
 
     written = [page]
     for part, found in numbers.items():
@@ -99,6 +105,9 @@ def publish(folder: Path, page: Path, repository: Path = REPOSITORY) -> None:
         written.append(repository / "docs" / "pictures" / picture.name)
         with atomic_path(written[-1]) as temporary:
             shutil.copyfile(picture, temporary)
+    for translation in translations:
+        written.append(translation)
+        put_into_page(translation, "results", table_in_chinese(numbers["results"]))
     for script, model in scripts.items():
         replace(script, EXPECTED, expectation(model, numbers["results"]), EXPECTED_NAME)
         written.append(script)

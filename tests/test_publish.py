@@ -1,8 +1,10 @@
 """benchmarks/publish.py: a finished comparison goes into the pages of a small repository."""
 
 import json
+import re
 
 from benchmarks import publish
+from benchmarks.chinese import times
 from common import UserError
 from common.comparison.tables import expectation, markdown_table
 
@@ -35,7 +37,7 @@ def results(tmp_path):
 def repository(tmp_path):
     root = tmp_path / "repository"
     (root / "docs").mkdir(parents=True)
-    for page in ("README.md", "docs/fast.md"):
+    for page in ("README.md", "docs/README.zh-CN.md", "docs/fast.md"):
         (root / page).write_text(PAGE)
     (root / "mnist_mlp.py").write_text(SCRIPT)
     return root
@@ -72,6 +74,23 @@ def test_the_readme_gets_pictures_and_the_scripts_their_accuracies(results, repo
         assert name in written
 
 
+def test_the_translation_gets_the_same_numbers(results, repository):
+    """Every number of the row, in the English table and in the Chinese one."""
+    publish.publish(results, repository / "README.md", repository)
+    rows = []
+    for page in ("README.md", "docs/README.zh-CN.md"):
+        (row,) = re.findall(r"^\| 1 \|(.*)\|$", (repository / page).read_text(), re.M)[:1]
+        rows.append([cell.strip() for cell in row.split("|")])
+    assert rows[0] == rows[1] == ["MLP", "5", "4", "3.0", "91.00 ± 1.00", "9"]
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "words"), [(138, 715, "19%"), (63, 10, "6.3 倍"), (5, 5, "100%")]
+)
+def test_chinese_fractions(new, old, words):
+    assert times(new, old) == words
+
+
 def remove(path):
     path.unlink()
 
@@ -84,6 +103,7 @@ def remove(path):
         (lambda r, _: (r / "results.json").write_text("[]"), "not contain the results of a comp"),
         (lambda _, repo: remove(repo / "README.md"), "cannot read .*README.md"),
         (lambda _, repo: (repo / "README.md").write_text("# Title\n"), "<!-- results -->"),
+        (lambda _, repo: remove(repo / "docs" / "README.zh-CN.md"), "cannot read .*zh-CN.md"),
         (lambda _, repo: (repo / "mnist_mlp.py").write_text("import sys\n"), "Expected"),
     ],
 )
