@@ -127,7 +127,5 @@ RUNS = {
         title="One epoch, batch size 128",
         flags=("--network", "fast", "--epochs", "1", "--batch-size", "128"),
     ),
-    "four-epochs": replace(
-        FAST, title="Four epochs, batch size 256", flags=("--network", "fast")
-    ),
+    "four-epochs": replace(FAST, title="Four epochs, batch size 256", flags=("--network", "fast")),
 }

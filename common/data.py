@@ -4,7 +4,7 @@ A digit takes this way from the disk to its mini-batch:
 
     read_arrays           in datasets/: files → arrays, or a DataError that says what is wrong
     load_data             arrays → DataSets with a train, a validation and a test Split
-    mini_batch_indices    the number of a step → which examples stand in its mini-batch
+    mini_batch_indices    the number of a step → which examples are in its mini-batch
 """
 
 from __future__ import annotations
@@ -140,10 +140,10 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 def mini_batch_indices(num_examples: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Say which examples stand in the mini-batch of a step: a pure function of its arguments.
+    """Return which examples are in the mini-batch of a step: a pure function of its arguments.
 
     Every epoch deals out all examples in a new random order, without replacement. Nothing is
-    remembered from step to step, so training can stop at any step and go on from there later.
+    remembered from step to step, so training can stop at any step and continue from there later.
 
     Args:
         num_examples: the size of the training split, at least 1.

@@ -1,4 +1,4 @@
-"""Pictures of digits → what the trained nets read.
+"""Pictures of digits → predictions of the trained nets.
 
     python -m common.predict my_digit.png --model runs/mnist_cnn
 
@@ -244,7 +244,7 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
         return
     note = ""
     if not one.digits:
-        note = " taken as it is, since it has the size of the model's images"
+        note = " used unchanged, since it has the size of the model's images"
     print(f"{visible(row['file'])}:{note}")
     for note in one.notes:
         print(f"  ({note})")

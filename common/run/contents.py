@@ -36,7 +36,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is no number")
+    raise ValueError(f"it contains {name}, which is not a number")
 
 
 def require(value: Any, kind: type, name: str) -> Any:

@@ -50,7 +50,7 @@ def summaries(data: DataSets, session: tf.Session, first: int) -> Iterator[Calla
     Args:
         data: gives the image shape.
         session: an open session of `new_session`, its history complete up to step `first`.
-        first: steps done before. 0 starts anew and removes an earlier run's event files.
+        first: steps done before. 0 starts again and removes an earlier run's event files.
 
     Yields:
         a function of the number of steps done.
