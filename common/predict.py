@@ -214,7 +214,7 @@ def _prepare_all(
 def _digit_row(
     one: Prepared, k: int, models: Sequence[Model], probabilities: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """Return what --json says about one digit."""
+    """Return the entry of one digit for --json."""
     return {
         "box": list(one.boxes[k]) if one.digits else None,
         "line": one.digits[k].line + 1 if one.digits else 1,

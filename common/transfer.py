@@ -58,8 +58,8 @@ BOTTLENECK = "bottleneck"
 def read_settings(argv: list[str] | None = None) -> Namespace:
     """Read the flags, and take over the settings of the kept layers from the source.
 
-    A single layer on few inputs takes a higher learning rate than a whole net. It does without
-    dropout, since the neurons before it are not trained to stand in for one another.
+    A single layer on few inputs needs a higher learning rate than a whole net, and no dropout,
+    since the neurons before it are not trained.
 
     Raises:
         UserError: the source does not fit, see `read_source`.

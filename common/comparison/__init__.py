@@ -7,7 +7,7 @@ figures.py      the pictures of a comparison
 distortions.py  shifted, rotated, noisy, … images in several strengths
 mnist_c.py      twelve corruptions of MNIST-C
 robustness.py   accuracy on such images, and calibration
-pressure.py     --robustness: measures this for the models of a comparison, and writes it down
+pressure.py     --robustness: measures this for the models of a comparison; writes the results
 sizes.py        --train-sizes: accuracy against the number of training images
 
 compare.py calls these functions and decides where the files are written.

@@ -1,4 +1,4 @@
-"""Test images → the same images under pressure: shifted, rotated, noisy, …, in several strengths.
+"""Test images → the same images, shifted, rotated, noisy, …, in several strengths.
 
 All functions take and return float32 images [n, height, width] from 0 (paper) to 1 (ink).
 """
@@ -131,7 +131,9 @@ def _invert(images: np.ndarray, part: float, rng: np.random.Generator) -> Iterat
 
 DISTORTIONS = {
     "shift": Distortion("pixels, mean over four directions", (0, 1, 2, 3, 4, 5, 6), 0, _shift),
-    "rotation": Distortion("degrees, both directions", (0, 10, 20, 30, 45, 60, 90), 0, _rotate),
+    "rotation": Distortion(
+        "degrees, mean of both directions", (0, 10, 20, 30, 45, 60, 90), 0, _rotate
+    ),
     "size": Distortion("factor", (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3), 1, _scale),
     "stroke width": Distortion(
         "pixels added on each side", (-1, -0.5, 0, 0.5, 1, 1.5, 2), 0, _stroke

@@ -34,7 +34,7 @@ def number_labels(
         int32 [n] for each part, and the names.
 
     Raises:
-        DataError: labels that are none, or not those of the training images.
+        DataError: invalid labels, or others than those of the training images.
     """
     parts = [_plain(part, source) for part, source in zip(parts, sources, strict=True)]
     if class_names is not None:

@@ -27,7 +27,7 @@ def parse_json(text: str | bytes) -> Any:
     """Return what the text stands for.
 
     Raises:
-        ValueError: it is no JSON, which knows neither NaN nor infinity, or is nested too deeply.
+        ValueError: it is not JSON, which has neither NaN nor infinity, or is nested too deeply.
     """
     try:
         return json.loads(text, parse_constant=_refuse)

@@ -6,7 +6,7 @@ With `--tensorboard` the output directory gets a folder `tensorboard` with two p
                   and the weights of the first layer as an image
     validation/   loss, accuracy
 
-TensorBoard shows each folder as one run, so `loss` of both stands in one chart. Nothing here
+TensorBoard shows each folder as one run, so one chart has `loss` of both. Nothing here
 changes what a run computes.
 """
 
@@ -84,7 +84,7 @@ def summaries(data: DataSets, session: tf.Session, first: int) -> Iterator[Calla
                     _write_row(files, row)
 
         def write(step: int) -> None:
-            """Write what belongs to so many steps."""
+            """Write what is due after this number of steps."""
             end_of_epoch = bool(history) and history[-1]["step"] == step
             if not end_of_epoch and step % STEPS_BETWEEN_RATES:
                 return
