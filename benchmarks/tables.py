@@ -5,6 +5,7 @@ A spread is a list of median, lower and upper quartile, as in the JSON file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -64,7 +65,7 @@ def folded(summary: str, text: str) -> str:
 
 def _ratios_table(workloads: dict[str, dict[str, Any]]) -> str:
     """Return the ratios ours / theirs of a training step: a row per framework."""
-    titles = {name: workload["title"].partition(",")[0] for name, workload in workloads.items()}
+    titles = {name: re.split("[ ,]", workload["title"])[0] for name, workload in workloads.items()}
     columns = [(name, title, False) for name, title in titles.items()]
     with_bfloat16 = [name for name in titles if "ours-bfloat16" in workloads[name]["rows"]]
     columns += [(name, f"{titles[name]}, ours with `--bfloat16`", True) for name in with_bfloat16]
@@ -91,12 +92,12 @@ def _steps_table(workload: dict[str, Any]) -> str:
     head = ["", "time per step", "fraction of the float32 peak", "test images per second"]
     head += ["ours / theirs, testing", "memory"]
     lines = []
-    for name, row in rows.items():
-        is_net = "seconds_per_image" in row
+    nets = {name: row for name, row in rows.items() if "seconds_per_image" in row}
+    for name, row in nets.items():
         line = [FRAMEWORKS[name].title, time_cell(row["seconds"])]
         fraction = row.get("fraction_of_peak")
         line.append(f"{fraction[0]:.0%}" if fraction else MISSING)
-        line.append(f"{1 / row['seconds_per_image'][0]:,.0f}" if is_net else MISSING)
+        line.append(f"{1 / row['seconds_per_image'][0]:,.0f}")
         tested = row.get("evaluation_ratio") if name != "ours" else None
         lines.append([*line, ratio_cell(tested), _megabytes(row["memory"])])
     text = f"**{workload['title']}** (`{workload['command']}`)\n\n{table(head, lines)}"
