@@ -44,7 +44,7 @@ def measure_accuracy(options: Namespace) -> dict[str, Any]:
         selected, left_out = select([f for f in options.frameworks if f in IN_RUNS], True)
         tasks = {f: (f, workload_for(f, workload), None) for f in selected}
         total = len(selected) * options.seeds
-        with ExitStack() as stack, progress_bar(f"mean of {name} %", total) as bar:
+        with ExitStack() as stack, progress_bar(name, total) as bar:
             children, failed = start_all(stack, tasks)
             require_equal_nets(children)
             runs: dict[str, list[tuple[float, float]]] = {f: [] for f in children}

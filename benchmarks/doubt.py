@@ -4,7 +4,7 @@
 
 measures the false alarms on MNIST's images, as they are and as pictures, and on the digits of
 fonts; and what happens to pictures that show no digit, from benchmarks/nondigits.py. With
-`--update-docs` the tables are written to docs/your-own-data.md. Settings in
+`--update-docs` the tables are written to docs/preparation.md. Settings in
 common/run/familiarity.py are chosen with `--split validation`, which also draws other pictures.
 """
 
@@ -32,7 +32,7 @@ from common.run.model import Model, load_models
 import numpy as np
 
 COMMAND = "python -m benchmarks.doubt"
-PAGE = DOCS / "your-own-data.md"
+PAGE = DOCS / "preparation.md"
 TABLES = ("false-alarms", "no-digit")
 SURE = 0.99
 FIRST_SEED = {"validation": 0, "test": 1_000_000}

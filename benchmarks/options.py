@@ -35,7 +35,7 @@ def add_images(parser: argparse.ArgumentParser, number: int, help_text: str) -> 
         "--update-docs",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="also put the tables into docs/your-own-data.md; requires --split test",
+        help="also put the tables into docs/preparation.md; requires --split test",
     )
 
 

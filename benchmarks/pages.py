@@ -1,4 +1,4 @@
-"""Tables in pages: each stands between the markers `<!-- NAME -->` and `<!-- end of NAME -->`."""
+"""Tables in pages, each between the markers `<!-- NAME -->` and `<!-- end of NAME -->`."""
 
 from __future__ import annotations
 

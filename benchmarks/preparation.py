@@ -4,7 +4,7 @@
 
 renders test images in many ways, reads each picture from its file as `common.predict` does, and
 compares the accuracy with the accuracy on the original images. Then it does the same with the
-digits of fonts. With `--update-docs` the tables are written to docs/your-own-data.md. Settings in
+digits of fonts. With `--update-docs` the tables are written to docs/preparation.md. Settings in
 common/pictures/ are chosen with `--split validation`; the test images are only for the report.
 """
 
@@ -55,7 +55,7 @@ __all__ = [
     "uneven",
 ]
 COMMAND = "python -m benchmarks.preparation"
-PAGE = DOCS / "your-own-data.md"
+PAGE = DOCS / "preparation.md"
 TABLES = ("renderings", "printed", "handwritten")
 
 

@@ -5,6 +5,7 @@ A spread is a list of median, lower and upper quartile, as in the JSON file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -50,32 +51,53 @@ def _megabytes(size: float) -> str:
 
 
 def steps_text(results: dict[str, Any]) -> str:
-    """Return a table of the step times for each net."""
-    return "\n\n".join(_steps_table(one) for one in results["workloads"].values())
+    """Return a table of the ratios of all nets, then a folded table with the times of each net."""
+    workloads = results["workloads"]
+    details = "\n\n".join(_steps_table(one) for one in workloads.values())
+    summary = "Times per step, images per second, memory"
+    return f"{_ratios_table(workloads)}\n\n{folded(summary, details)}"
+
+
+def folded(summary: str, text: str) -> str:
+    """Return text that a page shows only after a click on its summary."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
+def _ratios_table(workloads: dict[str, dict[str, Any]]) -> str:
+    """Return the ratios ours / theirs of a training step: a row per framework."""
+    titles = {name: re.split("[ ,]", workload["title"])[0] for name, workload in workloads.items()}
+    columns = [(name, title, False) for name, title in titles.items()]
+    with_bfloat16 = [name for name in titles if "ours-bfloat16" in workloads[name]["rows"]]
+    columns += [(name, f"{titles[name]}, ours with `--bfloat16`", True) for name in with_bfloat16]
+    frameworks = dict.fromkeys(
+        framework
+        for workload in workloads.values()
+        for framework, row in workload["rows"].items()
+        if "seconds_per_image" in row and framework not in ("ours", "ours-bfloat16")
+    )
+    lines = []
+    for framework in frameworks:
+        line = [FRAMEWORKS[framework].title]
+        for name, _, bfloat16 in columns:
+            rows = workloads[name]["rows"]
+            plain = rows.get(framework, {}).get("ratio")
+            other = rows.get("ours-bfloat16", {}).get("ratios_bfloat16", {}).get(framework)
+            line.append(ratio_cell(other if bfloat16 else plain))
+        lines.append(line)
+    return table(["ours / theirs, time per step", *(title for _, title, _ in columns)], lines)
 
 
 def _steps_table(workload: dict[str, Any]) -> str:
     rows = workload["rows"]
-    with_bfloat16 = "ours-bfloat16" in rows
-    head = ["", "time per step", "ours / theirs"]
-    head += ["ours with `--bfloat16` / theirs"] if with_bfloat16 else []
-    head += [
-        "fraction of the float32 peak",
-        "test images per second",
-        "ours / theirs, testing",
-        "memory",
-    ]
+    head = ["", "time per step", "fraction of the float32 peak", "test images per second"]
+    head += ["ours / theirs, testing", "memory"]
     lines = []
-    for name, row in rows.items():
-        is_net = "seconds_per_image" in row
+    nets = {name: row for name, row in rows.items() if "seconds_per_image" in row}
+    for name, row in nets.items():
         line = [FRAMEWORKS[name].title, time_cell(row["seconds"])]
-        line.append(ratio_cell(row.get("ratio")) if is_net and name != "ours" else MISSING)
-        if with_bfloat16:
-            against = rows["ours-bfloat16"]["ratios_bfloat16"].get(name)
-            line.append(ratio_cell(against) if name != "ours-bfloat16" else MISSING)
         fraction = row.get("fraction_of_peak")
         line.append(f"{fraction[0]:.0%}" if fraction else MISSING)
-        line.append(f"{1 / row['seconds_per_image'][0]:,.0f}" if is_net else MISSING)
+        line.append(f"{1 / row['seconds_per_image'][0]:,.0f}")
         tested = row.get("evaluation_ratio") if name != "ours" else None
         lines.append([*line, ratio_cell(tested), _megabytes(row["memory"])])
     text = f"**{workload['title']}** (`{workload['command']}`)\n\n{table(head, lines)}"
@@ -112,7 +134,7 @@ def _run_table(run: dict[str, Any]) -> str:
         lines.append([*line, percent(row["mean"], row["std"])])
     seeds = f"{run['seeds']} seed{'s' * (run['seeds'] != 1)}"
     return (
-        f"**Training to a {run['title']}** (`{run['command']}`, {seeds})\n\n"
+        f"**{run['title']}** (`{run['command']}`, {seeds})\n\n"
         + table([*head, "test, %"], lines)
         + _failures(run["failed"])
     )
@@ -138,30 +160,30 @@ def process_text(results: dict[str, Any]) -> str:
 
 
 def growth_text(results: dict[str, Any]) -> str:
-    """Return a table for each series, and the table of the cores."""
+    """Return a table for each series, and the table of the cores.
+
+    The times are relative to the first row, since each series is measured on its own: on a machine
+    whose speed changes, the same step has another time in each of them.
+    """
     parts = [_series_table(series) for series in results["series"]]
     cores = list(next(iter(results["cores"].values()))["seconds"])
-    head = ["time per step, by cores", *cores, *(f"speed-up on {n}" for n in cores[1:])]
     lines = [
-        [
-            one["title"],
-            *(time_cell(one["seconds"][n]) for n in cores),
-            *(ratio_cell(one["speedup"][n]) for n in cores[1:]),
-        ]
+        [one["title"], *(ratio_cell(one["speedup"][n]) for n in cores[1:])]
         for one in results["cores"].values()
     ]
-    return "\n\n".join([*parts, table(head, lines)])
+    parts.append(table(["one step", *(f"speed-up on {n} cores" for n in cores[1:])], lines))
+    return folded("Time and memory against size, speed-up on more cores", "\n\n".join(parts))
 
 
 def _series_table(series: dict[str, Any]) -> str:
-    head = [series["size"], "time", "time per 1,000", "exponent from the row above", "memory"]
+    head = [series["size"], "time, first row = 1", "exponent from the row above", "memory"]
     lines = []
     exponents = [None, *series["exponents"]]
     columns = (series["sizes"], series["seconds"], exponents, series["memory"])
     for size, seconds, power, memory in zip(*columns, strict=True):
-        each = time_cell([1000 * value / size for value in seconds]).partition(" (")[0]
+        relative = f"{seconds[0] / series['seconds'][0][0]:.2f}"
         power_cell = MISSING if power is None else f"{power:.2f}"
-        lines.append([f"{size:,}", time_cell(seconds), each, power_cell, _megabytes(memory)])
+        lines.append([f"{size:,}", relative, power_cell, _megabytes(memory)])
     text = (
         f"**{series['title']}**\n\n{table(head, lines)}\n\nExponent over all: "
         f"{series['exponent']:.2f}; time is {series['linear']}."

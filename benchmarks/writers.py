@@ -101,7 +101,7 @@ def _correct(run: Path, test: np.ndarray) -> np.ndarray:
         true, predicted = np.load(run / "predictions.npy").T
     except (OSError, ValueError) as error:
         raise UserError(
-            f"{run} is no finished run: its predictions.npy cannot be read ({error})."
+            f"{run} is not a finished run: its predictions.npy cannot be read ({error})."
         ) from None
     if len(true) != len(test) or np.any(true != test[:, CLASS]):
         raise UserError(f"{run} was tested on other images than those of QMNIST's label file.")

@@ -5,10 +5,10 @@ nothing but TensorFlow's public functions:
 
     layers.py        new_weights, new_conv_layer, new_fc_layer, dropout, batch normalisation
     networks.py      the record that build_graph returns; other convolutional networks
-    augmentation.py  distorted training images
+    augmentation.py  data augmentation: distorted training images
     objective.py     penalties, learning-rate schedules, optimizers
-    data.py          the three splits, and which images stand in which mini-batch
-    session.py       new_session: a tf.Session, and what a run knows beside it
+    data.py          the three splits, and which images are in which mini-batch
+    session.py       new_session: a tf.Session, and the state of a run
     training.py      mini_batches: the loop's mini-batches, and all that happens between them
     evaluation.py    accuracy, its interval, the confusion matrix as text
     settings.py      every flag, and the recipe that its default belongs to
@@ -16,15 +16,15 @@ nothing but TensorFlow's public functions:
 The packages can be skipped on a first reading:
 
     datasets/        files → arrays: IDX, downloads, folders of pictures, .npz, CSV
-    pictures/        one picture file → an image as MNIST has it
-    run/             what a run leaves behind: report, checkpoints, summaries, files on disk
+    pictures/        one picture file → an image like MNIST's
+    run/             the results of a run: report, checkpoints, summaries, files on disk
     plots/           arrays → pictures
     comparison/      the tables and tests of compare.py
-    parallel/        how a step is made fast, behind one door; parallel/cluster/: several machines
+    parallel/        how a step is made fast; parallel/cluster/: several machines
     process/         the program around it: start, errors, signals, the command line, the machine
 
-compare.py, predict.py and transfer.py are commands: python -m common.compare --help. common.py says
-so to whoever starts a file of this folder by its path.
+compare.py, predict.py and transfer.py are commands: python -m common.compare --help. common.py
+prints this if a file of this folder is started by its path.
 """
 
 from common.process.errors import UsageError, UserError

@@ -9,7 +9,7 @@ models differ significantly. Finished runs are kept: an interrupted comparison c
 stopped, and a comparison with more seeds or more `--run` options trains only what is missing.
 
 With `--robustness` the trained models are also tested on shifted, rotated, noisy, … test images and
-on the corruptions of MNIST-C, and their probabilities are compared with what is true. With
+on the corruptions of MNIST-C, and the calibration of their probabilities is measured. With
 `--train-sizes 100 1000 10000` they are trained on fewer images, too.
 """
 
@@ -151,15 +151,15 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         "--baseline",
         default="previous",
         metavar="ROW",
-        help="with which row each row is compared: previous, first, or the name of one, as in "
+        help="the row with which each row is compared: previous, first, or its name, as in "
         '--baseline "mnist_mlp.py"',
     )
     parser.add_argument(
         "--robustness",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="also test the trained models on distorted test images and measure how honest their "
-        "probabilities are, without training again",
+        help="also test the trained models on distorted test images and measure the calibration of "
+        "their probabilities, without training again",
     )
     parser.add_argument(
         "--train-sizes",

@@ -1,10 +1,10 @@
 """Arrays → mini-batches: a data set becomes three splits, and the splits become mini-batches.
 
-A digit takes this way from the disk to its mini-batch:
+How a digit gets from the disk into its mini-batch:
 
     read_arrays           in datasets/: files → arrays, or a DataError that says what is wrong
     load_data             arrays → DataSets with a train, a validation and a test Split
-    mini_batch_indices    the number of a step → which examples stand in its mini-batch
+    mini_batch_indices    the number of a step → which examples are in its mini-batch
 """
 
 from __future__ import annotations
@@ -140,15 +140,15 @@ def steps_per_epoch(num_examples: int, batch_size: int) -> int:
 
 
 def mini_batch_indices(num_examples: int, batch_size: int, seed: int, step: int) -> np.ndarray:
-    """Say which examples stand in the mini-batch of a step: a pure function of its arguments.
+    """Return which examples are in the mini-batch of a step: a pure function of its arguments.
 
-    Every epoch deals out all examples in a new random order, without replacement. Nothing is
-    remembered from step to step, so training can stop at any step and go on from there later.
+    Every epoch has all examples once, in a new random order. Nothing is
+    remembered from step to step, so training can stop at any step and continue from there later.
 
     Args:
         num_examples: the size of the training split, at least 1.
         batch_size: examples per step, at least 1; more than there are means all of them.
-        seed: at least 0; another seed deals the examples out in another order.
+        seed: at least 0; another seed gives another order.
         step: 0 for the first mini-batch of the first epoch, then 1, 2, … over all epochs.
 
     Returns:
@@ -163,5 +163,5 @@ def mini_batch_indices(num_examples: int, batch_size: int, seed: int, step: int)
 def _order_of_epoch(num_examples: int, seed: int, epoch: int) -> np.ndarray:
     """Shuffle the numbers from 0 to num_examples - 1 as seed and epoch say: int64, read-only."""
     order = np.random.default_rng((seed, epoch)).permutation(num_examples)
-    order.flags.writeable = False  # the cache gives the same array to all who ask
+    order.flags.writeable = False  # the cache returns the same array each time
     return order

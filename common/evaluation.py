@@ -21,7 +21,7 @@ BATCH_SIZE = 256
 
 
 class Evaluation(NamedTuple):
-    """What a net makes of one split."""
+    """The predictions of a net on one split."""
 
     predicted: np.ndarray
     """int64 [n]: the class with the largest probability for each image."""
@@ -57,7 +57,7 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
     Args:
         session: an open session of `new_session`.
         split: uint8 images [n, pixels] and integer labels [n].
-        doing: what the terminal shows meanwhile; None for nothing.
+        doing: what the terminal shows during this; None for nothing.
     """
     net = session.state.net
 

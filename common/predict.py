@@ -1,4 +1,4 @@
-"""Pictures of digits → what the trained nets read.
+"""Pictures of digits → predictions of the trained nets.
 
     python -m common.predict my_digit.png --model runs/mnist_cnn
 
@@ -214,7 +214,7 @@ def _prepare_all(
 def _digit_row(
     one: Prepared, k: int, models: Sequence[Model], probabilities: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """Return what --json says about one digit."""
+    """Return the entry of one digit for --json."""
     return {
         "box": list(one.boxes[k]) if one.digits else None,
         "line": one.digits[k].line + 1 if one.digits else 1,
@@ -244,7 +244,7 @@ def _print(row: dict[str, Any], one: Prepared | None, models: Sequence[Model]) -
         return
     note = ""
     if not one.digits:
-        note = " taken as it is, since it has the size of the model's images"
+        note = " used unchanged, since it has the size of the model's images"
     print(f"{visible(row['file'])}:{note}")
     for note in one.notes:
         print(f"  ({note})")

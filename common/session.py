@@ -1,4 +1,4 @@
-"""The Session, and what a run knows beside it."""
+"""The Session, and the state of a run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import tensorflow.compat.v1 as tf
 
 @dataclass
 class RunState:
-    """What a run knows beside the variables; it is `session.state`."""
+    """The state of a run, except for the variables; it is `session.state`."""
 
     net: Net
     settings: Namespace
@@ -92,7 +92,7 @@ def global_step(graph: tf.Graph) -> tf.Variable:
 def averaged_weights(session: tf.Session) -> Iterator[None]:
     """Inside the block, let the net use the moving averages of its weights, if it has any.
 
-    Weights and averages change places, and change back: training continues with the weights.
+    Weights and averages are swapped, and swapped back: training continues with the weights.
     """
     pairs = session.graph.get_collection(AVERAGES)
     if not pairs:

@@ -1,4 +1,4 @@
-"""Flags → settings: every flag, its default and its help stand here once.
+"""Flags → settings: every flag with its default and its help.
 
 A script's recipe, the keywords that its `read_settings` passes to `parse_settings`, gives the
 defaults of the flags that it names. It also decides which of the special flags the script has.
@@ -72,8 +72,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "loss": Flag(Choice(LOSSES), "loss function: {names}", "cross-entropy"),
         "optimizer": Flag(
             Choice(OPTIMIZERS),
-            "update rule of the weights; one that replaces the default brings its learning rate: "
-            f"{OWN_RATES}",
+            f"optimizer; another one than the default has its own learning rate: {OWN_RATES}",
             "adam",
         ),
         "learning_rate": Flag(parse_rate, "learning rate at the peak of its schedule"),
@@ -83,7 +82,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
             "one-cycle",
         ),
         "decay_steps": Flag(
-            parse_count, "training steps for each factor of --decay-rate", 100, **FALLING
+            parse_count, "training steps in which the rate falls by --decay-rate", 100, **FALLING
         ),
         "decay_rate": Flag(parse_rate, "factor on the rate per --decay-steps", 0.96, **FALLING),
         "batch_size": Flag(parse_count, "images in a mini-batch"),

@@ -1,9 +1,9 @@
-"""Transfer learning: a trained CNN on another problem, with only the last layer trained anew.
+"""Transfer learning: a trained CNN on another problem, of which only the last layer is trained.
 
     python -m common.transfer --from runs/mnist_cnn --data-dir DIR
 
-A net that tells digits apart has learned to find strokes and corners, which help with letters, too.
-The layers up to the input of the last one, the bottleneck, stay as they are. So the bottleneck's
+A net that classifies digits has learned to find strokes and corners, which help with letters, too.
+The layers up to the input of the last one, the bottleneck, are not changed. So the bottleneck's
 values of an image never change: they are computed once, and the new last layer is trained with
 them alone, in a small part of the time that the whole net would take.
 
@@ -58,8 +58,8 @@ BOTTLENECK = "bottleneck"
 def read_settings(argv: list[str] | None = None) -> Namespace:
     """Read the flags, and take over the settings of the kept layers from the source.
 
-    A single layer on few inputs takes a higher learning rate than a whole net. It does without
-    dropout, since the neurons before it are not trained to stand in for one another.
+    A single layer on few inputs needs a higher learning rate than a whole net, and no dropout,
+    since the neurons before it are not trained.
 
     Raises:
         UserError: the source does not fit, see `read_source`.
@@ -87,7 +87,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
     values |= {name: source.metrics["settings"][name] for name in KEPT_SETTINGS}
     settings.transfer_from = str(source.folder)
     if settings.network not in NETWORKS:
-        raise misfit(source.folder, f"this version knows no network {settings.network}")
+        raise misfit(source.folder, f"this version has no network {settings.network}")
     if os.path.realpath(settings.output_dir) == os.path.realpath(source.folder):
         raise UsageError(
             f"the transfer would overwrite its source {source.folder}. Choose another --output-dir."

@@ -65,7 +65,7 @@ def test_memory_and_time_of_a_whole_process():
 
 
 def test_the_schedule_of_the_other_frameworks_is_ours():
-    workload = read(RUNS["99.0"])
+    workload = read(RUNS["one-epoch"])
     assert workload.decay == "one-cycle"
     steps = [0, 1, 40, 53, 54, 100, 214]
     with tf.Graph().as_default(), tf.Session() as session:
@@ -74,7 +74,7 @@ def test_the_schedule_of_the_other_frameworks_is_ours():
     assert [workload.rate(step, 215) for step in steps] == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("name", ["cnn", "99.0"])
+@pytest.mark.parametrize("name", ["cnn", "one-epoch"])
 def test_the_lists_of_layers_are_those_of_the_scripts(name):
     workload = replace(read((STEPS | RUNS)[name]), train_size=1000)
     ours, plain = new_trainer("ours", workload), new_trainer("plain", workload)
@@ -106,7 +106,7 @@ def test_every_framework_learns_the_run(name):
     missing = missing_packages([name])
     if missing:
         pytest.skip(f"{', '.join(missing)} not installed")
-    child = timing.Child(name, workload_for(name, read(RUNS["99.0"])))
+    child = timing.Child(name, workload_for(name, read(RUNS["one-epoch"])))
     try:
         child.wait_until_ready()
         _, accuracy = train(child, 0)

@@ -137,7 +137,7 @@ def test_seeds_and_epochs_differ():
 
 
 def test_the_order_is_the_one_of_the_recorded_results():
-    """If a new NumPy shuffles differently, the numbers in the README must be made anew."""
+    """If a new NumPy shuffles differently, the numbers in the README must be measured again."""
     assert mini_batch_indices(55_000, 4, seed=0, step=0).tolist() == [42515, 13075, 39798, 29444]
     assert mini_batch_indices(55_000, 4, seed=1, step=13_750).tolist() == [
         17495,

@@ -56,7 +56,7 @@ def test_the_file_holds_the_net_and_nothing_about_training(script, trained_run):
     assert num_weights(graph) == shell.metrics_in(folder)["parameters"]
 
 
-# The ways of docs/your-own-data.md.
+# The ways of docs/export.md.
 
 
 def by_litert(folder, images, tmp_path, monkeypatch):

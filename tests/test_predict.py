@@ -105,9 +105,9 @@ def test_mnist_shaped_pictures_pass_unchanged_by_default(run, models, test_split
     path = tmp_path / "small.png"
     Image.fromarray(test_split.images[0].reshape(28, 28)).save(path)
     model = ("--model", models["cnn"])
-    assert "taken as it is" in run(path, *model)[0]
+    assert "used unchanged" in run(path, *model)[0]
     output, _ = run(path, *model, "--prepare-always")
-    assert "taken as it is" not in output
+    assert "used unchanged" not in output
     assert "  mnist_cnn  7 " in output
 
 

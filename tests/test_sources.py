@@ -51,7 +51,7 @@ def test_every_schedule_trains(capfd, tmp_path, decay):
 
 
 def test_squared_error_trains_as_the_source_does(capfd, tmp_path):
-    """S3: Σ(out − one-hot)² / batch, SGD with rate 0.001, batches of 200; here a few epochs."""
+    """Of the notes: Σ(out − one-hot)² / batch, SGD with rate 0.001, batches of 200."""
     flags = ["--loss", "squared-error", "--optimizer", "sgd", "--learning-rate", "0.001"]
     flags += ["--batch-size", "200", "--decay", "constant", "--dropout", "0", "--epochs", "3"]
     metrics = mnist_mlp.main([*flags, "--train-size", "20000", "--output-dir", str(tmp_path)])
@@ -112,7 +112,7 @@ def test_parameters_of_the_networks(mnist, network, counts):
     net = mnist_cnn.build_graph(mnist_cnn.read_settings(["--network", network]), mnist)
     assert [layer.num_parameters for layer in layers_of(net.graph)] == counts
     if network == "lenet5":
-        assert sum(counts) == 61_706  # as S1 counts them, its slip in the fourth layer mended
+        assert sum(counts) == 61_706  # as the notes on LeNet-5, their slip in layer 4 corrected
     if network == "tiny":
         assert sum(counts) < 7_000
 

@@ -1,4 +1,4 @@
-"""What compare.py trains and what it makes of finished runs: statistics, tables and pictures.
+"""What compare.py trains, and finished runs → statistics, tables and pictures.
 
 runs.py         the models of a comparison, and the training of what is missing
 statistics.py   mean and spread over the seeds, McNemar's test between two models
@@ -6,8 +6,8 @@ tables.py       numbers → the table on the terminal, Markdown and sentences
 figures.py      the pictures of a comparison
 distortions.py  shifted, rotated, noisy, … images in several strengths
 mnist_c.py      twelve corruptions of MNIST-C
-robustness.py   accuracy on such images, and how honest probabilities are
-pressure.py     --robustness: measures this for the models of a comparison, and writes it down
+robustness.py   accuracy on such images, and calibration
+pressure.py     --robustness: measures this for the models of a comparison; writes the results
 sizes.py        --train-sizes: accuracy against the number of training images
 
 compare.py calls these functions and decides where the files are written.

@@ -1,4 +1,4 @@
-"""Test images → the same images under pressure: shifted, rotated, noisy, …, in several strengths.
+"""Test images → the same images, shifted, rotated, noisy, …, in several strengths.
 
 All functions take and return float32 images [n, height, width] from 0 (paper) to 1 (ink).
 """
@@ -131,12 +131,14 @@ def _invert(images: np.ndarray, part: float, rng: np.random.Generator) -> Iterat
 
 DISTORTIONS = {
     "shift": Distortion("pixels, mean over four directions", (0, 1, 2, 3, 4, 5, 6), 0, _shift),
-    "rotation": Distortion("degrees, mean of both senses", (0, 10, 20, 30, 45, 60, 90), 0, _rotate),
+    "rotation": Distortion(
+        "degrees, mean of both directions", (0, 10, 20, 30, 45, 60, 90), 0, _rotate
+    ),
     "size": Distortion("factor", (0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3), 1, _scale),
     "stroke width": Distortion(
         "pixels added on each side", (-1, -0.5, 0, 0.5, 1, 1.5, 2), 0, _stroke
     ),
-    "erased square": Distortion("pixels of its side", (0, 4, 6, 8, 10, 12, 14), 0, _erase),
+    "erased square": Distortion("pixels per side", (0, 4, 6, 8, 10, 12, 14), 0, _erase),
     "Gaussian noise": Distortion("σ, where ink is 1", (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8), 0, _noise),
     "salt and pepper": Distortion(
         "fraction of the pixels", (0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5), 0, salt_and_pepper
@@ -144,6 +146,6 @@ DISTORTIONS = {
     "blur": Distortion("σ in pixels", (0, 0.5, 1, 1.5, 2, 2.5, 3), 0, _blur),
     "contrast": Distortion("factor", (1, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05), 1, _pale),
     "inversion": Distortion(
-        "part of the negative", (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1), 0, _invert
+        "fraction of the negative", (0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1), 0, _invert
     ),
 }

@@ -1,6 +1,6 @@
 """The corruptions of MNIST-C that a few lines of NumPy and SciPy express: twelve of fifteen.
 
-Written anew from the definitions and strengths of the source. Three are left out: motion blur,
+Implemented from the definitions and strengths of the source. Three are left out: motion blur,
 which is that of an image program; fog, a fractal; and the edges of Canny's detector. The images are
 not the published ones, since the random numbers differ, and glass blur smooths along both axes
 here.

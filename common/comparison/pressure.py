@@ -1,4 +1,4 @@
-"""Finished runs → how robust and how honest the models are: robustness.json, a page, pictures."""
+"""Finished runs → robustness and calibration of the models: robustness.json, a page, pictures."""
 
 from __future__ import annotations
 

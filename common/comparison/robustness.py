@@ -1,4 +1,4 @@
-"""Trained models → their accuracy on distorted test images, and how honest their probabilities are.
+"""Trained models → their accuracy on distorted test images, and their calibration.
 
 Nothing is trained here. Each distorted test set is made once and classified by all models, so that
 all are tested on the same images.
@@ -93,7 +93,7 @@ def measure_robustness(
 
 
 def calibration(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Measure how honest probabilities are.
+    """Measure the calibration of probabilities.
 
     Args:
         probabilities: float [n, classes]; each row adds up to 1.

@@ -146,5 +146,5 @@ def _kept_metrics(folder: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError) as error:
         problem = visible(f"{folder}/metrics.json is damaged or too old: {error}")
-        print(f"{problem}. It is written anew.", file=sys.stderr)
+        print(f"{problem}. It is written again.", file=sys.stderr)
         return None

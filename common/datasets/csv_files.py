@@ -107,10 +107,10 @@ def _read_table(path: Path, file: BinaryIO) -> Table:
             count = rows[k].count(delimiter) + 1
             problem = f"has {count:,} columns and the first {len(names):,}"
             if count == len(names):
-                problem = "has a pixel that is no number"
+                problem = "has a pixel that is not a number"
             raise DataError(
-                f"{path}: line {number + k:,} {problem}; mend or remove it, each row should have "
-                "one label and the pixels of one image."
+                f"{path}: line {number + k:,} {problem}; correct or remove it, each row should "
+                "have one label and the pixels of one image."
             ) from error
         num_bytes += block.nbytes
         if num_bytes > MAX_ARRAY_BYTES:

@@ -66,7 +66,7 @@ def fetch(name: str, folder: Path | str, mirrors: Iterable[str] = MIRRORS) -> Pa
                         file.write(chunk)
                 read_content(temporary, CHECKSUMS[name])
         except BadContentError as problem:
-            # A server chooses some of these words: no line breaks, terminal codes or long speeches.
+            # A server chooses some of these words: no line breaks, terminal codes or long texts.
             words = "".join(char if char.isprintable() else " " for char in str(problem))
             problems.append(f"{mirror}{name} {' '.join(words.split())[:300]}")
         else:

@@ -28,13 +28,13 @@ def number_labels(
         class_names: a name for each class in the order of the numbers; None names the classes by
             their labels.
         names_from: how messages name the class names.
-        remarks: a sentence is added where labels were numbered anew.
+        remarks: a sentence is added where labels were renumbered.
 
     Returns:
         int32 [n] for each part, and the names.
 
     Raises:
-        DataError: labels that are none, or not those of the training images.
+        DataError: invalid labels, or others than those of the training images.
     """
     parts = [_plain(part, source) for part, source in zip(parts, sources, strict=True)]
     if class_names is not None:
@@ -141,7 +141,7 @@ def _plain(labels: np.ndarray, source: str) -> np.ndarray:
         if len(wrong):
             raise DataError(
                 f"{source} holds values of type {dtype}, not labels: {labels[wrong[0]]:g} at "
-                f"index {wrong[0]} is no whole number; put one whole number for each image "
+                f"index {wrong[0]} is not a whole number; put one whole number for each image "
                 "there, or its name, or a one-hot row."
             )
     return labels.astype(np.int64)

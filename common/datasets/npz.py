@@ -67,7 +67,7 @@ def read_npz(path: Path | str) -> Contents:
         ) from None
     if names is not None:
         if names.ndim != 1 or names.dtype.kind not in "SU":
-            raise DataError(f"class_names in {path} are no printable words; write them as strings.")
+            raise DataError(f"class_names in {path} are not strings; write them as strings.")
         if names.dtype.kind == "S":
             names = np.char.decode(names, "utf-8", "replace")
         names = tuple(map(str, names))

@@ -148,7 +148,7 @@ def _range_of(images: np.ndarray, name: str) -> tuple[float, float]:
         place = _first(images, lambda rows: ~np.isfinite(rows))
         raise DataError(
             f"{name} has a pixel that is not a finite number (NaN or infinity) in image "
-            f"{place}; pixels should be from 0 to 255: mend or leave out what is damaged."
+            f"{place}; pixels should be from 0 to 255: correct or leave out what is damaged."
         )
     tolerance = TOLERANCE * abs(high) if images.dtype.kind == "f" else 0
     if low < -tolerance:
@@ -168,7 +168,7 @@ def _range_of(images: np.ndarray, name: str) -> tuple[float, float]:
         why = " (a division of whole numbers by 255 gives 0)" if low == 0 else ""
         raise DataError(
             f"all pixels of {name} are {low:g}, so there is nothing to learn from; look at what "
-            f"wrote them, and write the images anew{why}."
+            f"wrote them, and write the images again{why}."
         )
     return low, high
 

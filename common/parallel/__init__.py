@@ -1,4 +1,4 @@
-"""How a training step is made fast, behind one door.
+"""How a training step is made fast.
 
 The core uses two functions: `open_session` opens a `tf.Session` on a graph, and `map_batches` is
 `map` over mini-batches. With `tf.Session` and `map` in their place the results are the same.

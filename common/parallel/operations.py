@@ -1,6 +1,6 @@
 """What is known of TensorFlow's operations: which of them treat each example by itself.
 
-An operation that stands in none of these tables is not known to.
+An operation that is in none of these tables is not known to.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Kind(Enum):
     SYNCHRONISED = "mean or variance over all rows, from batch normalisation, or computed from it"
     ROWS = "a row for each example, which depends on this example's rows only"
     COUNT = "computed from the number of rows, as a shape is"
-    MEAN = "a mean over the rows, times and plus numbers that are the same for all rows"
+    MEAN = "a mean over the rows, scaled and shifted by numbers that are the same for all rows"
 
 
 SAME, SYNCHRONISED, ROWS, COUNT, MEAN = Kind

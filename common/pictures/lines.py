@@ -14,7 +14,7 @@ from scipy.sparse import csgraph
 
 Digit = list[Part]
 TALL = 0.45  # of the tallest part of a line; less is a detached stroke, a point or a minus sign
-SMALL = 0.34  # of the tallest digit of a line; what stays smaller is no digit
+SMALL = 0.34  # of the tallest digit of a line; what stays smaller is not a digit
 NEAR = 0.15  # of the height of a line: a stroke that is so near to a digit belongs to it
 APART = 0.06  # of the height of two parts, one above the other: a wider gap separates two lines
 STEEPEST = 1.0  # a slanted line with this many columns a row may separate two digits

@@ -11,7 +11,7 @@ from scipy import ndimage
 SQUARE = np.ones((3, 3), bool)
 INK = 0.4  # pixels with more ink than this belong to a part
 LEAST_INSIDE = 0.18  # of the longer side of a frame, that what is in it must have
-ALONG_EDGE = 0.5  # of a side of the picture: what touches it for longer is no digit
+ALONG_EDGE = 0.5  # of a side of the picture: what touches it for longer is not a digit
 WIDEST_STROKE = 0.22  # half the width of a digit's strokes, of its longer side; more is a table
 SPECK = 0.12  # of the largest part's longer side
 SPECK_MASS = 0.03  # of the largest part's ink

@@ -96,7 +96,7 @@ def plot_shift(
 def plot_reliability(
     path: Path | str,
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]],
-    title: str = "Is a probability of 90 % right nine times in ten? On the dashed line it is",
+    title: str = "Calibration: on the dashed line, 90 % of answers at 90 % are correct",
 ) -> None:
     """Draw the accuracy of each model against its confidence: a reliability diagram.
 
@@ -161,7 +161,7 @@ def plot_sizes(
     sizes: Sequence[int],
     accuracies: Mapping[str, Sequence[Sequence[float]]],
     references: Mapping[str, Sequence[float]],
-    title: str = "Where a net begins to pay: accuracy against the number of training images",
+    title: str = "Accuracy against the number of training images",
 ) -> None:
     """Draw the accuracy of each model against the number of training images, both logarithmic.
 

@@ -13,9 +13,9 @@ from common.run.files import reason_of
 def draw_each(
     folder: Path, pictures: Iterable[tuple[str, Callable[[Path], None]]], advice: str = ""
 ) -> list[str]:
-    """Draw pictures; complain in one sentence of those that could not be drawn or written.
+    """Draw pictures; report in one sentence those that could not be drawn or written.
 
-    What pictures are about is worth more than they: a broken Matplotlib, a name that no font can
+    The results are worth more than their pictures: a broken Matplotlib, a name that no font can
     show or a full disk ends no run.
 
     Args:

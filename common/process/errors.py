@@ -11,7 +11,7 @@ class UserError(Exception):
     exit_status = 1
 
     def __str__(self) -> str:
-        """Return the message; what it quotes cannot steer the terminal."""
+        """Return the message; control characters in it are made visible."""
         return visible(super().__str__())
 
 

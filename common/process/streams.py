@@ -2,7 +2,7 @@
 
 A closed stream is quiet. Characters that a stream's encoding lacks are replaced. Where the standard
 output cannot be written, the work goes on without it, and the program ends with a sentence and
-status 1: a trained net is worth more than the lines about it. Only a pipe whose reader has closed
+status 1, so that the trained net is not lost. Only a pipe whose reader has closed
 it ends the program, as it ends all programs.
 """
 
@@ -49,7 +49,7 @@ class _Lasting(io.FileIO):
 
 
 def guard_streams() -> None:
-    """Let the standard streams of this process last, whatever becomes of their files."""
+    """Let the standard streams of this process work on, even if their files fail."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
@@ -80,7 +80,7 @@ def _guarded(stream: io.TextIOWrapper | None, number: int) -> TextIO:
 
 @contextmanager
 def lasting_log(path: Path) -> Iterator[TextIO]:
-    """Open a file of text to be continued. If it cannot be written, that is complained of."""
+    """Open a file of text to be continued. If it cannot be written, that is reported."""
     try:
         file = _Lasting(path, "a")
     except OSError as error:

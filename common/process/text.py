@@ -1,7 +1,7 @@
 """Text from anywhere → text that any terminal shows as it is.
 
 Class names, file names and the settings of a checkpoint may come from other people. Printed raw,
-their control characters would move the cursor, recolour or overwrite what stands on the terminal,
+their control characters would move the cursor, recolour or overwrite what is on the terminal,
 and marks of the writing direction would show a name in another order than it has.
 """
 
@@ -25,7 +25,7 @@ PLAIN = {
 
 
 def visible(text: object) -> str:
-    r"""Return `str(text)` with each character that would steer a terminal as its escape: `\x1b`.
+    r"""Return `str(text)` with each control character as its escape: `\x1b`.
 
     The result is one line. All that is printed of what a file, a file name or a checkpoint holds
     goes through this function; the messages of UserError and of the argument parser do so by

@@ -1,4 +1,4 @@
-"""A run on disk: every number that it needs to go on as if it had never stopped.
+"""A run on disk: every number that it needs to continue as if it had never stopped.
 
 A checkpoint holds all variables (the optimizer's and the global step among them) and, in one more
 variable of type string, the settings and the learning curve so far. Mini-batches and dropout are

@@ -27,7 +27,7 @@ def parse_json(text: str | bytes) -> Any:
     """Return what the text stands for.
 
     Raises:
-        ValueError: it is no JSON, which knows neither NaN nor infinity, or is nested too deeply.
+        ValueError: it is not JSON, which has neither NaN nor infinity, or is nested too deeply.
     """
     try:
         return json.loads(text, parse_constant=_refuse)
@@ -36,7 +36,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is no number")
+    raise ValueError(f"it contains {name}, which is not a number")
 
 
 def require(value: Any, kind: type, name: str) -> Any:

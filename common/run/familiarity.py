@@ -1,4 +1,4 @@
-"""How well an image fits those that a net was trained with: what tells a digit from something else.
+"""How similar an image is to the training images of a net: digits, or something else.
 
 A net answers with one of its classes, whatever it is shown. So a run notes what its training images
 look like, and `common.predict` compares. An image is described by the directions of the edges in
@@ -32,7 +32,7 @@ CALIBRATE_WITH = 2_000  # validation images
 FEWEST = 200  # validation images; with fewer a run notes nothing
 MAX_BYTES = 100_000  # of the classes' covariance matrices
 POOLED = 50  # the covariance matrix of all classes counts as so many images of each class
-NET = 0.4  # weight of the net's indecision, beside the distance
+NET = 0.4  # weight of the net's uncertainty, beside the distance
 BATCH_SIZE = 256  # images that the net classifies at a time
 
 
@@ -153,7 +153,7 @@ def learn(
         labels: integers [n], their classes.
         image_shape: height and width.
         held_out: uint8 [m, pixels], validation images.
-        probabilities: float32 [m, classes], what the net makes of them.
+        probabilities: float32 [m, classes], the net's answers.
     """
     num_classes = probabilities.shape[1]
     directions = edge_directions(images, image_shape)

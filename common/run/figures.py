@@ -24,12 +24,12 @@ NUM_COPIES = 17
 def draw(data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarray) -> list[str]:
     """Draw every picture of a run into its folder.
 
-    A picture that cannot be drawn or written is complained of, and the others are drawn.
+    A picture that cannot be drawn or written is reported, and the others are drawn.
 
     Args:
         data: the three splits.
         session: the session in which the net was trained.
-        test: what the net makes of the test split.
+        test: the predictions on the test split.
         matrix: the confusion matrix, integers [classes, classes].
 
     Returns:
@@ -122,7 +122,7 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
         path,
         data.train.images[:2].reshape(-1, *shape),
         copies,
-        title=f"What --augment makes of two training images: {NUM_COPIES} of many ways",
+        title=f"Two training images, each distorted in {NUM_COPIES} ways by --augment",
         show=session.state.settings.show,
     )
 
@@ -135,7 +135,7 @@ def _draw_filters(session: tf.Session, layer: Layer, path: Path) -> None:
         weights,
         channel,
         title=f"The filters of {layer.name} for input channel {channel}: "
-        "red adds to the output, blue takes from it",
+        "red increases the output, blue decreases it",
         show=settings.show,
     )
 

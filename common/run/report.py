@@ -34,7 +34,7 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
     Args:
         data: the three splits.
         session: the session in which the net was trained.
-        test: what the net makes of the test split.
+        test: the predictions on the test split.
 
     Returns:
         what metrics.json holds; accuracies are fractions from 0 to 1.

@@ -74,7 +74,7 @@ def check_probabilities(answer: Any, shape: tuple[int, int], path: Path) -> None
     if (answer < -MOST_OFF).any() or (np.abs(answer.sum(axis=1) - 1) > MOST_OFF).any():
         raise UserError(
             f"{path} returns numbers from {answer.min():.3g} to {answer.max():.3g} that do not sum "
-            f"to 1, so they are no probabilities; logits need a softmax. {EXPECTED}."
+            f"to 1, so they are not probabilities; logits need a softmax. {EXPECTED}."
         )
 
 

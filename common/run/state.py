@@ -1,6 +1,6 @@
 """What a checkpoint says of its run, checked as a whole when it is read.
 
-It stands as JSON in one variable of type string:
+It is stored as JSON in one variable of type string:
 
     run          counts the runs that were started from the beginning in one folder, from 1
     step         steps done; global_step: what the graph has counted, usually the same
@@ -45,7 +45,7 @@ class State(NamedTuple):
     seconds: float
 
     def to_json(self) -> str:
-        """Return the text that stands in a checkpoint."""
+        """Return the text that is stored in a checkpoint."""
         return json_text(self._asdict())
 
 
@@ -57,7 +57,7 @@ def parse_state(text: str | bytes, global_step: int) -> State:
         global_step: the variable of that name in the same checkpoint.
 
     Raises:
-        ValueError: it is no state, or one that no run can be in; the message says why.
+        ValueError: it is not a state, or an impossible one; the message says why.
     """
     value = require(parse_json(text), dict, "state")
     facts = entry(value, "facts", dict)
@@ -77,7 +77,7 @@ def parse_state(text: str | bytes, global_step: int) -> State:
 
 
 def read_state(prefix: str, global_step: str = "global_step") -> State:
-    """Return the state that stands in a checkpoint.
+    """Return the state that is stored in a checkpoint.
 
     Args:
         prefix: the checkpoint's path without `.index`.

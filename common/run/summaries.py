@@ -6,7 +6,7 @@ With `--tensorboard` the output directory gets a folder `tensorboard` with two p
                   and the weights of the first layer as an image
     validation/   loss, accuracy
 
-TensorBoard shows each folder as one run, so `loss` of both stands in one chart. Nothing here
+TensorBoard shows each folder as one run, so one chart has `loss` of both. Nothing here
 changes what a run computes.
 """
 
@@ -50,7 +50,7 @@ def summaries(data: DataSets, session: tf.Session, first: int) -> Iterator[Calla
     Args:
         data: gives the image shape.
         session: an open session of `new_session`, its history complete up to step `first`.
-        first: steps done before. 0 starts anew and removes an earlier run's event files.
+        first: steps done before. 0 starts again and removes an earlier run's event files.
 
     Yields:
         a function of the number of steps done.
@@ -84,7 +84,7 @@ def summaries(data: DataSets, session: tf.Session, first: int) -> Iterator[Calla
                     _write_row(files, row)
 
         def write(step: int) -> None:
-            """Write what belongs to so many steps."""
+            """Write what is due after this number of steps."""
             end_of_epoch = bool(history) and history[-1]["step"] == step
             if not end_of_epoch and step % STEPS_BETWEEN_RATES:
                 return

@@ -1,4 +1,4 @@
-"""common/comparison/: distorted images and honest probabilities, against NumPy and scikit-learn."""
+"""common/comparison/: distorted images and calibration, against NumPy and scikit-learn."""
 
 from common.comparison import distortions, mnist_c, robustness
 from common.comparison.distortions import DISTORTIONS

@@ -155,7 +155,7 @@ def test_labels_from_one_are_numbered_from_zero_and_keep_their_names(load, digit
             "y_train in .* without a gap. Label 7, which y_test in .* at index 0",
         ),
         ({"y_test": np.full(200, "ten")}, "y_test in .*'ten' at index 0, which is no class"),
-        ({"y_train": np.full(600, 1.5)}, "y_train in .*1.5 at index 0 is no whole number"),
+        ({"y_train": np.full(600, 1.5)}, "y_train in .*1.5 at index 0 is not a whole number"),
         ({"y_train": np.full((600, 10), 0.1)}, "y_train in .* not labels"),
     ],
 )

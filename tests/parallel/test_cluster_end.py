@@ -82,9 +82,9 @@ def test_the_chief_tells_it_once(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("machines", "asynchronous", "sentence"),
     [
-        (1, False, "Training step: on 1 machine in step, each with its part of the mini-batch"),
-        (3, False, "Training step: on 3 machines in step, each with its part of the mini-batch"),
-        (2, True, "Training step: on 2 machines, each with mini-batches of its own and at its own"),
+        (1, False, "Training step: on 1 machine, synchronously, each with its part of"),
+        (3, False, "Training step: on 3 machines, synchronously, each with its part of"),
+        (2, True, "Training step: on 2 machines, asynchronously, each with its own mini-"),
     ],
 )
 def test_a_run_says_how_its_step_is_computed(

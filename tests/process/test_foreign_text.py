@@ -1,4 +1,4 @@
-"""Class names, file names and other text from elsewhere: no command lets it steer the terminal."""
+"""Class names, file names and other foreign text: control characters are made visible."""
 
 import json
 

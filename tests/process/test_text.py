@@ -1,4 +1,4 @@
-"""common/process/text.py: what steers a terminal is made visible; what is lacking is replaced."""
+"""common/process/text.py: control characters are made visible, missing characters replaced."""
 
 import unicodedata
 

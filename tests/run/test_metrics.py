@@ -45,7 +45,7 @@ def test_contents_of_another_kind_are_refused_and_a_comparison_goes_on(good, tmp
         output, errors = capsys.readouterr()
         assert output == ""
         assert errors.startswith(f"{path} is damaged or too old: ")
-        assert errors.endswith(". It is written anew.\n")
+        assert errors.endswith(". It is written again.\n")
         assert errors[:-1].isprintable()
 
 

@@ -65,7 +65,7 @@ def test_a_full_disk_at_any_write_is_a_sentence_and_the_old_run_stays(small_disk
     stat = os.statvfs(small_disk)
     filler.write_bytes(bytes(stat.f_bavail * stat.f_frsize))
     with pytest.raises(UserError, match=r"cannot write .*: No space left on device\. .* --resume$"):
-        mnist_softmax.main([*flags, "--resume"])  # it is finished: only the report is written anew
+        mnist_softmax.main([*flags, "--resume"])  # it is finished: only the report is written again
     filler.unlink()
     failures = 0
     capsys.readouterr()

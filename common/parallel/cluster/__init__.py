@@ -13,7 +13,7 @@ with it; on the others, which compute for the chief, opening a session does not 
     gradients.py      the first phase of a step: every machine computes its part
     update.py         the second phase: the mean changes the variables
     session.py        the session, which runs both phases in place of the training step
-    reconnecting.py   the session of the first phase, which goes on when a machine comes back
+    reconnecting.py   the session of the first phase, which continues when a machine comes back
 
 docs/scaling.md describes it for users.
 """

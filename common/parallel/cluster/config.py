@@ -83,7 +83,7 @@ class Cluster:
         return [task for task in self.tasks if task != self.me]
 
     def __str__(self) -> str:
-        how = "each at its own pace" if self.asynchronous else "in step"
+        how = "asynchronous" if self.asynchronous else "synchronous"
         return f"Machines, {how}: {', '.join(map(str, self.tasks))}"
 
 

@@ -33,7 +33,7 @@ def new_first_phase(
 ) -> FirstPhase:
     """Build the graph of the first phase.
 
-    In step, each machine gets its rows of the mini-batch, and slot 0 the means of what they
+    Synchronously, each machine gets its rows of the mini-batch, and slot 0 the means of what they
     compute, weighted by the numbers of rows. Asynchronously there is a slot for each machine, which
     gets all rows.
 

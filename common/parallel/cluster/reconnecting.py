@@ -1,4 +1,4 @@
-"""A session that goes on when a machine comes back."""
+"""A session that continues when a machine comes back."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class ReconnectingSession:
         deadline = time.monotonic() + self._cluster.wait
         while not wait([joined], PAUSE).done:
             if not all(map(is_reachable, self._cluster.others)):
-                raise tf.errors.UnavailableError(None, None, "a machine has gone")
+                raise tf.errors.UnavailableError(None, None, "a machine has disconnected")
             if time.monotonic() > deadline:
                 raise tf.errors.DeadlineExceededError(None, None, "a machine does not answer")
         joined.result()

@@ -34,7 +34,7 @@ class ClusterSession(FastSession):
                     on one machine: clipping, the optimizer, moving averages.
 
     If a machine fails, the first phase may have happened in part. It is then computed again, which
-    changes nothing. The second phase does not need the workers. So no update is lost or made twice.
+    changes nothing. The second phase does not need the workers. So no update is lost or repeated.
 
     Asynchronously, each mini-batch is computed by the next machine that is idle. `run` returns as
     soon as there is one; whatever is not a training step waits for the steps that are under way.
@@ -253,8 +253,8 @@ def _description(cluster: Cluster) -> str:
     count = len(cluster.replicas)
     machines = f"Training step: on {count} machine{'s' * (count != 1)}"
     if cluster.asynchronous:
-        return f"{machines}, each with mini-batches of its own and at its own pace"
-    return f"{machines} in step, each with its part of the mini-batch"
+        return f"{machines}, asynchronously, each with its own mini-batches"
+    return f"{machines}, synchronously, each with its part of the mini-batch"
 
 
 def _num_rows(value: Any) -> int | None:
