@@ -20,11 +20,11 @@ The packages can be skipped on a first reading:
     run/             the results of a run: report, checkpoints, summaries, files on disk
     plots/           arrays → pictures
     comparison/      the tables and tests of compare.py
-    parallel/        how a step is made fast; parallel/cluster/: several machines
+    parallel/        how a step is made fast, behind one door; parallel/cluster/: several machines
     process/         the program around it: start, errors, signals, the command line, the machine
 
-compare.py, predict.py and transfer.py are commands: python -m common.compare --help. common.py
-prints this if a file of this folder is started by its path.
+compare.py, predict.py and transfer.py are commands: python -m common.compare --help. common.py says
+so to whoever starts a file of this folder by its path.
 """
 
 from common.process.errors import UsageError, UserError

@@ -5,8 +5,8 @@
 reads each picture, prepares it as MNIST's images were prepared, and prints the result with the
 three most probable classes of each model. A model is the output directory of a run (train one with:
 python mnist_cnn.py), or a SavedModel with the same signature: `images`, uint8
-[n, height · width] → `probabilities`, float32 [n, classes]. For each picture that cannot be read a
-sentence says why, and the exit status is then 1.
+[n, height · width] → `probabilities`, float32 [n, classes]. For each picture that cannot be used a
+message says why, and the exit status is then 1.
 
     python -m common.predict --csv test.csv --model runs/mnist_cnn
 
@@ -126,8 +126,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--prepare-always",
         action="store_true",
-        help="also prepare pictures that have just the size of the model's images, such as "
-        "28 × 28, and are light on dark or dark on light like these; otherwise they pass unchanged",
+        help="prepare pictures, too, that have the size and the polarity of the model's images, "
+        "such as 28 × 28, light on dark; otherwise they are used unchanged",
     )
     parser.add_argument(
         "--csv",

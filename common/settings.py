@@ -48,7 +48,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
     "length of the run": {
         "epochs": Flag(parse_count, "passes over all training images"),
         "iterations": Flag(
-            parse_count, "training steps, in place of --epochs (default: as many as they take)"
+            parse_count, "training steps, in place of --epochs (default: those of the epochs)"
         ),
     },
     "network": {
@@ -72,7 +72,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "loss": Flag(Choice(LOSSES), "loss function: {names}", "cross-entropy"),
         "optimizer": Flag(
             Choice(OPTIMIZERS),
-            f"optimizer; another one than the default has its own learning rate: {OWN_RATES}",
+            f"optimizer; any but the default gets the learning rate beside it: {OWN_RATES}",
             "adam",
         ),
         "learning_rate": Flag(parse_rate, "learning rate at the peak of its schedule"),

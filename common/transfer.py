@@ -87,7 +87,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
     values |= {name: source.metrics["settings"][name] for name in KEPT_SETTINGS}
     settings.transfer_from = str(source.folder)
     if settings.network not in NETWORKS:
-        raise misfit(source.folder, f"this version has no network {settings.network}")
+        raise misfit(source.folder, f"this version knows no network {settings.network}")
     if os.path.realpath(settings.output_dir) == os.path.realpath(source.folder):
         raise UsageError(
             f"the transfer would overwrite its source {source.folder}. Choose another --output-dir."

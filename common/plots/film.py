@@ -136,7 +136,7 @@ def _set_steps(axes: Any, frames: Sequence[Frame]) -> None:
 def _draw_units(axes: Any, now: Frame, last: Frame) -> None:
     """Draw weights as small images, on the colour scale of the last frame."""
     axes.set_axis_off()
-    axes.set_title("Weights of the first layer: red positive, blue negative", size=9)
+    axes.set_title("Weights of the first layer: red adds, blue takes away", size=9)
     count = len(now.units)
     if not count:
         return

@@ -6,7 +6,7 @@ export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
-familiarity.py  a description of the training images, to recognise images that are unlike them
+familiarity.py  what the training images look like, so that others are told from them
 strokes.py      numbers that describe the strokes of an image
 signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue

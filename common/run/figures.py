@@ -135,7 +135,7 @@ def _draw_filters(session: tf.Session, layer: Layer, path: Path) -> None:
         weights,
         channel,
         title=f"The filters of {layer.name} for input channel {channel}: "
-        "red increases the output, blue decreases it",
+        "red adds to the output, blue takes from it",
         show=settings.show,
     )
 

@@ -66,7 +66,7 @@ def _check_layers(settings: dict[str, Any]) -> None:
         entry(settings, name, bool)
     for name, known in (("pooling", POOLINGS), ("activation", ACTIVATIONS)):
         if entry(settings, name, str) not in known:
-            raise ValueError(f"this version has no {name} {settings[name]}")
+            raise ValueError(f"this version knows no {name} {settings[name]}")
     for filters in entry(settings, "conv", list):
         if len(require(filters, list, "conv")) != 2:
             raise ValueError("an entry of its conv is not a size and a number of filters")

@@ -89,7 +89,7 @@ def damage(folder, what):
         ("list", r"its metrics\.json is damaged or too old"),
         ("old", r"its metrics\.json is damaged or too old: it has no network\. "),
         ("model", r"it holds a run of mnist_mlp\.py, not of mnist_cnn\.py"),
-        ("network", r"this version has no network resnet"),
+        ("network", r"this version knows no network resnet"),
         ("unlike", r"its conv2/weights has the shape \[5, 5, 16, 36\], not \[5, 5, 16, 30\]"),
         ("checkpoints", r"it has no intact checkpoint of the run that its metrics\.json reports"),
         ("rerun", r"it has no intact checkpoint of the run that its metrics\.json reports"),
