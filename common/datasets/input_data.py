@@ -46,8 +46,10 @@ class DataSet:
         labels: np.ndarray,
         cls: np.ndarray,
         random: np.random.Generator,
+        as_floats: bool,
     ) -> None:
-        self._images = images
+        self._images = images  # uint8 until somebody asks for all of them as float32
+        self._as_floats = as_floats
         self._labels = labels
         self.cls = cls
         self._random = random
@@ -58,6 +60,7 @@ class DataSet:
     @property
     def images(self) -> np.ndarray:
         """Float32 [n, height · width] from 0 to 1, or as `reshape` and `dtype` say."""
+        self._images = self._scaled(self._images)
         return self._images
 
     @property
@@ -102,7 +105,7 @@ class DataSet:
         if batch_size < 1:
             raise ValueError(f"a mini-batch has at least 1 example, not {batch_size}.")
         if fake_data:
-            return _fake_rows(self._images, self._labels, batch_size)
+            return self._fake_rows(batch_size)
         if not self.num_examples:
             raise ValueError(
                 "this split has no examples; choose another validation_size in read_data_sets."
@@ -120,7 +123,21 @@ class DataSet:
         pieces.append(self._order[self._index_in_epoch : self._index_in_epoch + missing])
         self._index_in_epoch += missing
         rows = np.concatenate(pieces)
-        return self._images.take(rows, axis=0), self._labels.take(rows, axis=0)
+        return self._scaled(self._images.take(rows, axis=0)), self._labels.take(rows, axis=0)
+
+    def _scaled(self, images: np.ndarray) -> np.ndarray:
+        """Return pixels from 0 to 1 if these are bytes and floats are wanted."""
+        if self._as_floats and images.dtype == np.uint8:
+            return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
+        return images
+
+    def _fake_rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return white images of class 0."""
+        white = np.full([count, *self._images.shape[1:]], 255, np.uint8)
+        classes = np.zeros([count, *self._labels.shape[1:]], self._labels.dtype)
+        if classes.ndim == 2:
+            classes[:, 0] = 1
+        return self._scaled(white), classes
 
 
 class Datasets(NamedTuple):
@@ -190,11 +207,10 @@ def read_data_sets(
     for place, (pixels, numbers) in enumerate(parts):
         count, height, width = pixels.shape
         images = pixels.reshape([count, height * width] if reshape else [count, height, width, 1])
-        if number == np.float32:
-            images = np.multiply(images, np.float32(1 / 255), dtype=np.float32)
         labels = one_hot_rows[numbers] if one_hot else numbers.astype(label_type)
         random = np.random.default_rng(None if seed is None else (seed, place))
-        sets.append(DataSet(images, labels, numbers.astype(np.int64), random))
+        cls = numbers.astype(np.int64)
+        sets.append(DataSet(images, labels, cls, random, as_floats=number == np.float32))
     return Datasets(*sets)
 
 
@@ -237,13 +253,3 @@ def _number_type(dtype: Any) -> np.dtype:
             f"dtype must be float32, for pixels from 0 to 1, or uint8, for 0 to 255, not {dtype!r}."
         )
     return number
-
-
-def _fake_rows(images: np.ndarray, labels: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return white images of class 0, in the form of these arrays."""
-    largest = 255 if images.dtype == np.uint8 else 1
-    white = np.full([count, *images.shape[1:]], largest, images.dtype)
-    classes = np.zeros([count, *labels.shape[1:]], labels.dtype)
-    if classes.ndim == 2:
-        classes[:, 0] = 1
-    return white, classes

@@ -82,6 +82,19 @@ def test_without_shuffling_the_order_is_that_of_the_file(small):
     assert numbers_of(small.test, np.concatenate(batches)) == [*range(10), 0, 1]
 
 
+def test_batches_are_rows_of_images(tmp_path):
+    """Before `images` is asked for, and after it was changed in place."""
+    write_data_set(tmp_path)
+    train = input_data.read_data_sets(tmp_path).train
+    first, labels = train.next_batch(55)
+    assert first.dtype == np.float32
+    found = numbers_of(train, first)
+    np.testing.assert_array_equal(labels, train.labels[found])
+    train.images[:] *= 0.5
+    again, _ = train.next_batch(55)
+    np.testing.assert_array_equal(np.sort(again, axis=0), np.sort(0.5 * first, axis=0))
+
+
 def test_batches_are_copies(small):
     before = small.train.images.copy()
     images, labels = small.train.next_batch(10)
