@@ -33,6 +33,7 @@ def accuracy_of(script, steps, tmp_path, **variables):
     output, _ = shell.run(path, cwd=tmp_path, variables=variables)
     name, accuracy = output.splitlines()[-1].split()
     assert name == "accuracy"
+    print(f"\naccuracy {float(accuracy):.2%} after {steps:,} steps", end=" ")
     assert [p.name for p in tmp_path.iterdir()] == ["old_script.py"]  # nothing was downloaded
     return float(accuracy)
 
@@ -60,7 +61,7 @@ def test_two_changed_lines_are_enough(script, steps, least, most, tmp_path):
     [
         (old_scripts.FIVE_LAYERS, 10_000, 0.975, 0.99),
         (old_scripts.HVASS_02, 10_000, 0.984, 0.992),
-        (old_scripts.EXPERTS, 20_000, 0.989, 0.995),
+        (old_scripts.EXPERTS, 2_000, 0.96, 0.985),
     ],
     ids=["Görner, five layers", "Hvass 02", "Deep MNIST for Experts"],
 )
