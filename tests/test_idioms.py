@@ -13,11 +13,11 @@ import tensorflow as tf
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "tensorflow-1-today.md"
 TABLE = "Old and new, line by line"
 # What the first line of a block of old code says about it.
-OLD, BEHIND, BY_LINE, NOT_RUN = "# old code", "behind the two lines", "line by line", "not run"
+OLD, AFTER, BY_LINE, NOT_RUN = "# old code", "after the two lines", "line by line", "not run"
 
 
 class Block(NamedTuple):
-    """A block of code, with the heading above it and the block of text behind it."""
+    """A block of code, with the heading above it and the block of text below it."""
 
     heading: str
     text: str
@@ -43,16 +43,16 @@ BLOCKS = blocks_of(PAGE.read_text())
 OLD_CODE = [block for block in BLOCKS if block.text.startswith(OLD)]
 FAILING = [block for block in OLD_CODE if NOT_RUN not in block.text.splitlines()[0]]
 TODAY = [block for block in BLOCKS if block not in OLD_CODE]
-# Programs for TensorFlow 2; all others stand behind the two lines.
+# Programs for TensorFlow 2; all others stand after the two lines.
 EAGER = [block for block in TODAY if block.text.startswith("import tensorflow as tf\n")]
 GRAPH = [block for block in TODAY if block not in EAGER]
 
 
-def message_of(code, behind_the_two_lines):
+def message_of(code, after_the_two_lines):
     """What Python prints last when this code fails."""
     assert tf.executing_eagerly()
     try:
-        if behind_the_two_lines:
+        if after_the_two_lines:
             tf.compat.v1.disable_resource_variables()  # as tf.disable_v2_behavior() does
             with tf.Graph().as_default():
                 exec(code, {"tf": tf.compat.v1, "np": np})
@@ -89,7 +89,7 @@ def test_old_code_fails_with_the_messages_of_the_page(block, tmp_path, monkeypat
     found = []
     for piece in pieces:
         with ThreadPoolExecutor() as threads:  # a new thread has an empty default graph
-            found.append(threads.submit(message_of, piece, BEHIND in first).result())
+            found.append(threads.submit(message_of, piece, AFTER in first).result())
     assert None not in found, pieces[found.index(None)]
     for piece in first_in_quotes(block.heading):
         assert any(piece.strip() in message for message in found), piece
