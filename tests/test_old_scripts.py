@@ -45,11 +45,12 @@ NO_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
 @pytest.mark.parametrize(
     ("script", "steps", "least", "most"),
     [
-        (old_scripts.BEGINNERS, 1_000, 0.91, 0.93),
-        (old_scripts.HVASS_01, 1_000, 0.91, 0.93),
-        (old_scripts.FIVE_LAYERS, 600, 0.93, 0.98),
+        # 91.7 ± 0.3 % in 40 runs, the lowest 90.5 %: they set no seed.
+        (old_scripts.BEGINNERS, 1_000, 0.895, 0.93),
+        (old_scripts.HVASS_01, 1_000, 0.895, 0.93),
+        (old_scripts.FIVE_LAYERS, 500, 0.9, 0.98),
     ],
-    ids=["MNIST for ML Beginners", "Hvass 01", "Görner, five layers, 600 of 10,000 steps"],
+    ids=["MNIST for ML Beginners", "Hvass 01", "Görner, five layers, 500 of 10,000 steps"],
 )
 def test_two_changed_lines_are_enough(script, steps, least, most, tmp_path):
     assert least < accuracy_of(script, steps, tmp_path, **NO_KERAS) < most
@@ -60,7 +61,7 @@ def test_two_changed_lines_are_enough(script, steps, least, most, tmp_path):
     ("script", "steps", "least", "most"),
     [
         (old_scripts.FIVE_LAYERS, 10_000, 0.975, 0.99),
-        (old_scripts.HVASS_02, 10_000, 0.984, 0.992),
+        (old_scripts.HVASS_02, 10_000, 0.983, 0.992),
         (old_scripts.EXPERTS, 2_000, 0.96, 0.985),
     ],
     ids=["Görner, five layers", "Hvass 02", "Deep MNIST for Experts"],

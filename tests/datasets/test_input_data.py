@@ -43,9 +43,10 @@ def test_the_default_split_is_that_of_load_data(mnist):
     assert [split.num_examples for split in mnist] == [55_000, 5_000, 10_000]
     for name in ("train", "validation", "test"):
         found, expected = getattr(mnist, name), getattr(reference, name)
-        assert found.images.dtype == np.float32
-        np.testing.assert_array_equal(np.rint(found.images * 255), expected.images)
-        assert (found.images.min(), found.images.max()) == (0, 1)
+        images = found.images[::25]  # some of them: it takes time
+        assert images.dtype == np.float32
+        np.testing.assert_array_equal(np.rint(images * 255), expected.images[::25])
+        assert (images.min(), images.max()) == (0, 1)
         np.testing.assert_array_equal(found.cls, expected.labels)
         assert found.labels.shape == (len(expected), 10)
         np.testing.assert_array_equal(found.labels.sum(axis=1), 1)
