@@ -216,7 +216,8 @@ def read_data_sets(
 
 def _read(source: Path, source_url: str | None, transpose: bool) -> Arrays:
     """Read what `train_dir` names, or MNIST where nothing is there."""
-    if not (source.is_file() or find_sets(source)):
+    is_ours = source.resolve() == MNIST_FOLDER  # there a missing file is downloaded
+    if not (is_ours or source.is_file() or find_sets(source)):
         if source_url and source_url.rstrip("/") not in [url.rstrip("/") for url in MNIST_URLS]:
             raise ValueError(
                 f"nothing is downloaded from source_url {source_url}; put its four files into the "
