@@ -1,4 +1,4 @@
-"""Scripts as they were written for TensorFlow 1, in the manner of four well-known tutorials.
+"""Scripts as they were written for TensorFlow 1, in the manner of five well-known tutorials.
 
 Each prints its test accuracy, `accuracy 0.9123`, in its last line. `STEPS` is the number of steps.
 """
