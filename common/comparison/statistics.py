@@ -58,15 +58,17 @@ def recipe(run: Run) -> str | None:
     """Return how a net was trained, in a few words; None for a run that did not note it."""
     settings = run.get("settings", {})
     try:
+        length = f"{run['epochs']:g} epoch{'s' * (run['epochs'] != 1)}"
+        if settings.get("iterations"):
+            length = f"{settings['iterations']:,} steps"
         text = (
-            f"{run['epochs']:g} epochs, batch size {settings['batch_size']}, "
+            f"{length}, batch size {settings['batch_size']}, "
             f"{settings['optimizer']}, learning rate {settings['learning_rate']:g}, "
             f"{settings['decay']}"
         )
     except (KeyError, TypeError, ValueError):
         return None
     dropout = settings.get("dropout")
-    text = text.replace("1 epochs", "1 epoch", 1) if run["epochs"] == 1 else text
     return text + (f", dropout {dropout:g}" if dropout else "")
 
 

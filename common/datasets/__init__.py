@@ -10,6 +10,7 @@ npz.py          x_train, y_train, x_test, y_test in one file
 csv_files.py    one CSV file with label,pixel0,… in each row, as Kaggle has it
 csv_sets.py     one for training and one for the test
 submission.py   one without labels → a net's answers, for common.predict --csv
+input_data.py   TensorFlow 1's read_data_sets and next_batch, for old scripts
 arrays.py       what the files hold → arrays to train with; every convention is checked here, with
 pixels.py       the scale of the pixels, colours, flat images
 labels.py       names, one-hot rows, numbers that begin with 1

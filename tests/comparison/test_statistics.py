@@ -84,4 +84,6 @@ def test_a_recipe_in_words():
     text = statistics.recipe({"epochs": 20.0, "settings": settings})
     assert text == ("20 epochs, batch size 100, adam, learning rate 0.002, one-cycle, dropout 0.4")
     assert statistics.recipe({"epochs": 1.0, "settings": settings}).startswith("1 epoch, ")
+    by_steps = {"epochs": 1.81818, "settings": settings | {"iterations": 1000}}
+    assert statistics.recipe(by_steps).startswith("1,000 steps, ")
     assert statistics.recipe({"epochs": 20.0}) is None
