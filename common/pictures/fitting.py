@@ -42,9 +42,10 @@ def fit(ink: np.ndarray, image_shape: tuple[int, int] = (28, 28)) -> np.ndarray:
     result = np.zeros(image_shape, np.float32)
     mass = ndimage.center_of_mass(small)
     # In MNIST the mean centre of mass is row 14.0, column 14.0, counted from 0: half a pixel below
-    # and to the right of the middle.
+    # and to the right of the middle. A straight line has its centre halfway between two pixels: the
+    # inner rounding keeps the last digits of the sums from deciding for one of them.
     top, left = (
-        int(np.clip(round(whole / 2 - centre), 0, whole - side))
+        int(np.clip(round(round(whole / 2 - centre, 4)), 0, whole - side))
         for whole, centre, side in zip(image_shape, mass, small.shape, strict=True)
     )
     result[top : top + high, left : left + wide] = small

@@ -1,0 +1,37 @@
+/* Prepare a drawing for a network that was trained on MNIST: what the network sees.
+
+These are the steps of common/pictures, file by file, as far as a canvas needs them: it has no
+colours, no uneven light and no noise, and at most 640 pixels on a side. For the same pixels the
+result is that of `python -m common.predict`; tests/page/test_preparation.py compares them.
+
+    preparation_paper.js    a sheet, if what is drawn looks like one
+    preparation_ink.js      how much ink each pixel has
+    preparation_parts.js    connected parts, without frames, lines along the edge, specks
+    preparation_lines.js    parts -> lines, and in each its digits
+    preparation_digits.js   the one digit, and what was left out
+    preparation_fitting.js  at most 20 pixels long, centred by mass in 28 x 28
+    preparation_classes.js, preparation_grids.js    thresholds, and operations on pictures */
+"use strict";
+
+window.Preparation = (() => {
+  const BLANK = "is blank: nothing in it differs clearly from the background; draw a digit.";
+
+  /** Prepare a drawing.
+   *
+   * canvas: { width, height, grey }, grey from 0 black to 255 white, row by row
+   * network: { shape: [height, width], polarity: "light on dark" | "dark on light" | null }
+   *
+   * Returns { image: Uint8Array, box: [left, top, right, bottom] in the canvas, notes: what was left
+   * out, a phrase each }; or { error: a sentence }. */
+  function prepare({ width, height, grey }, { shape, polarity }) {
+    const brightness = new Float32Array(grey).map((value) => value / 255);
+    const ink = Ink.findInk(Grids.grid(height, width, brightness));
+    const digit = ink ? Digits.find(ink) : { error: BLANK };
+    if (digit.error) return { error: `The drawing ${digit.error}` };
+    const image = Fitting.fit(digit.ink, shape);
+    const asTrained = polarity === "dark on light" ? image.map((value) => 255 - value) : image;
+    return { image: asTrained, box: digit.box, notes: digit.notes };
+  }
+
+  return { prepare };
+})();

@@ -1,0 +1,104 @@
+/* Divide values into classes: ink and paper, or ink, paper and table (common/pictures/classes.py). */
+"use strict";
+
+window.Classes = (() => {
+  /** Count values in equal bins, as NumPy's histogram does: { counts, edges }. */
+  function histogram(values, bins) {
+    let least = Infinity;
+    let most = -Infinity;
+    for (const value of values) {
+      if (value < least) least = value;
+      if (value > most) most = value;
+    }
+    most = Math.max(most, least + 1e-6);
+    const edges = new values.constructor(bins + 1); // float32 for values of float32
+    for (let k = 0; k < bins; k++) edges[k] = least + k * ((most - least) / bins);
+    edges[bins] = most;
+    const counts = new Float64Array(bins);
+    const scale = bins / (most - least);
+    for (const value of values) {
+      let k = Math.min(Math.floor((value - least) * scale), bins - 1);
+      if (value < edges[k]) k--;
+      else if (k < bins - 1 && value >= edges[k + 1]) k++;
+      counts[k]++;
+    }
+    return { counts, edges };
+  }
+
+  function square(x) {
+    return x * x;
+  }
+
+  function spread(sum, squares, n) {
+    return Math.sqrt(Math.max(squares / n - square(sum / n), 0));
+  }
+
+  /** Divide values at the threshold that makes both classes most uniform (Otsu, 1979).
+   * Returns { threshold, low, high, lowSpread, highSpread, contrast }: means, standard deviations. */
+  function two(values) {
+    const { counts, edges } = histogram(values, 128);
+    const middles = counts.map((_, k) => (edges[k] + edges[k + 1]) / 2);
+    const total = counts.reduce((sum, count, k) => sum + count * middles[k], 0);
+    const between = [];
+    for (let k = 0, below = 0, sum = 0; k < counts.length - 1; k++) {
+      below += counts[k];
+      sum += counts[k] * middles[k];
+      const above = values.length - below;
+      const value = below * above * square(sum / below - (total - sum) / above);
+      between.push(Number.isFinite(value) ? value : 0);
+    }
+    // Between two classes of pure black and white every threshold is equally good: the middle one.
+    const enough = Math.max(...between) * (1 - 1e-9);
+    const ties = between.flatMap((value, k) => (value >= enough ? [k] : []));
+    const threshold = edges[1 + ties[Math.floor(ties.length / 2)]];
+    const sums = [0, 0, 0];
+    const others = [0, 0, 0];
+    for (const value of values) {
+      const group = value <= threshold ? sums : others;
+      group[0]++;
+      group[1] += value;
+      group[2] += value * value;
+    }
+    if (!sums[0] || !others[0]) {
+      return { threshold, low: edges[0], high: edges[0], lowSpread: 0, highSpread: 0, contrast: 0 };
+    }
+    const [low, high] = [sums[1] / sums[0], others[1] / others[0]];
+    return {
+      threshold,
+      low,
+      high,
+      lowSpread: spread(sums[1], sums[2], sums[0]),
+      highSpread: spread(others[1], others[2], others[0]),
+      contrast: high - low,
+    };
+  }
+
+  /** The two thresholds that divide values into the three most uniform classes (Otsu). */
+  function three(values) {
+    const { counts, edges } = histogram(values, 48);
+    const numbers = [0];
+    const sums = [0];
+    counts.forEach((count, k) => {
+      numbers.push(numbers[k] + count);
+      sums.push(sums[k] + (count * (edges[k] + edges[k + 1])) / 2);
+    });
+    const gain = (i, j) => {
+      const value = square(sums[j] - sums[i]) / (numbers[j] - numbers[i]);
+      return Number.isFinite(value) ? value : 0;
+    };
+    let best = 0;
+    let thresholds = [edges[1], edges[1]];
+    for (let i = 1; i < 48; i++) {
+      for (let j = i + 1; j < 48; j++) {
+        const value = gain(0, i) + gain(i, j) + gain(j, 48);
+        if (value > best) {
+          best = value;
+          thresholds = [edges[i], edges[j]];
+        }
+      }
+    }
+    return thresholds;
+  }
+
+  return { two, three };
+})();

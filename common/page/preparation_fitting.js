@@ -1,0 +1,158 @@
+/* Scale a digit and centre it as in MNIST (common/pictures/fitting.py). */
+"use strict";
+
+window.Fitting = (() => {
+  const BOX_FRACTION = 20 / 28; // of the height and width of an image that MNIST's digits take
+  // Pixels of the result: thinner strokes are widened and wider ones are thinned, as MNIST has few.
+  const MIN_STROKE = 1.7;
+  const MAX_STROKE = 4;
+
+  /** Place a digit, a grid from 0 paper to 1 ink, in an image of [height, width]: Uint8Array, 255
+   * for ink. It takes at most 20/28 of the image, with its centre of mass in the middle. */
+  function fit(digit, [height, width]) {
+    // Values below are noise, values above are full ink.
+    const clear = digit.values.map((value) => Math.min(Math.max((value - 0.1) / 0.9, 0), 1));
+    const ink = withUsualStroke(Grids.grid(digit.height, digit.width, clear), [height, width]);
+    const box = Grids.box(Grids.between(ink, 0.3));
+    const [high, wide] = [box.bottom - box.top, box.right - box.left];
+    const scale = Math.min((BOX_FRACTION * height) / high, (BOX_FRACTION * width) / wide);
+    const rows = Math.max(1, Grids.roundToEven(high * scale));
+    const columns = Math.max(1, Grids.roundToEven(wide * scale));
+    // Enlarging interpolates; averaging would only repeat the pixels.
+    const small = resize(ink, box, rows, columns, scale < 1);
+    const most = small.values.reduce((greatest, value) => Math.max(greatest, value), 1e-6);
+    const values = small.values.map((value) => value / most);
+    const [down, right] = centreOf(values, columns);
+    // The inner rounding keeps the last digits of the sums from deciding between two pixels.
+    const start = (whole, centre, side) => {
+      const place = Math.round((whole / 2 - centre) * 1e4) / 1e4;
+      return Math.min(Math.max(Grids.roundToEven(place), 0), whole - side);
+    };
+    const [top, left] = [start(height, down, rows), start(width, right, columns)];
+    const image = new Uint8Array(height * width);
+    values.forEach((value, i) => {
+      const place = (top + Math.floor(i / columns)) * width + left + (i % columns);
+      image[place] = Grids.roundToEven(Math.fround(value * 255));
+    });
+    return image;
+  }
+
+  /** The row and the column of the centre of mass. */
+  function centreOf(values, width) {
+    let [sum, down, right] = [0, 0, 0];
+    values.forEach((value, i) => {
+      sum += value;
+      down += value * Math.floor(i / width);
+      right += value * (i % width);
+    });
+    return [down / sum, right / sum];
+  }
+
+  /** Widen strokes that would be paler than any in MNIST, and thin those that fill a digit. */
+  function withUsualStroke(ink, shape) {
+    const mask = Grids.between(ink, 0.5);
+    const box = Grids.box(mask);
+    if (!box) return ink;
+    const side = Math.max(box.bottom - box.top, box.right - box.left);
+    const pixel = side / (BOX_FRACTION * Math.max(...shape)); // of the result, in the input
+    // The mean distance of the pixels of a stroke of width w to its edge is w / 4.
+    const { distance } = Grids.nearestZero(Grids.pad(mask, 1));
+    const width = (4 * distance.reduce((sum, value) => sum + value, 0)) / Grids.count(mask);
+    const missing = Math.trunc((MIN_STROKE * pixel - width) / 2 + 0.5);
+    const surplus = Math.trunc((width - MAX_STROKE * pixel) / 2);
+    if (missing >= 1) return widen(Grids.pad(ink, missing), missing);
+    if (surplus >= 1) {
+      const thin = narrow(ink, surplus);
+      return thin.values.some((value) => value > 0.5) ? thin : ink;
+    }
+    return ink;
+  }
+
+  /** The largest value in a disc around each pixel.
+   * Only pixels that have a smaller neighbour can be the largest for another one, so that few discs are
+   * drawn. */
+  function widen({ height, width, values }, radius) {
+    const result = values.slice();
+    const least = values.reduce((one, other) => Math.min(one, other), Infinity);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        const value = values[y * width + x];
+        if (value === least || !hasSmallerNeighbour(values, width, height, y, x)) continue;
+        for (let dy = -radius; dy <= radius; dy++) {
+          const row = y + dy;
+          if (row < 0 || row >= height) continue;
+          const half = Math.floor(Math.sqrt(radius * radius - dy * dy));
+          const last = row * width + Math.min(x + half, width - 1);
+          for (let i = row * width + Math.max(x - half, 0); i <= last; i++) {
+            if (result[i] < value) result[i] = value;
+          }
+        }
+      }
+    }
+    return Grids.grid(height, width, result);
+  }
+
+  function hasSmallerNeighbour(values, width, height, y, x) {
+    const value = values[y * width + x];
+    for (let row = Math.max(y - 1, 0); row <= Math.min(y + 1, height - 1); row++) {
+      for (let column = Math.max(x - 1, 0); column <= Math.min(x + 1, width - 1); column++) {
+        if (values[row * width + column] < value) return true;
+      }
+    }
+    return false;
+  }
+
+  /** The smallest value in a disc around each pixel; beyond the edge there is paper. */
+  function narrow(ink, radius) {
+    const negative = ({ height, width, values }) =>
+      Grids.grid(height, width, values.map((value) => -value));
+    const wider = negative(widen(negative(Grids.pad(ink, radius)), radius));
+    const [bottom, right] = [radius + ink.height, radius + ink.width];
+    return Grids.cut(wider, { top: radius, bottom, left: radius, right });
+  }
+
+  /** Resample a box of a picture to another size as Pillow does: the mean of the pixels that become
+   * one, or linear interpolation, to which pixels beside the box contribute. */
+  function resize({ height, width, values }, box, newHeight, newWidth, average) {
+    const columns = weightsOf(width, box.left, box.right, newWidth, average);
+    const wide = new Float32Array(height * newWidth);
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let x = 0; x < newWidth; x++, i++) {
+        const { first, weights } = columns[x];
+        let sum = 0;
+        for (let k = 0; k < weights.length; k++) sum += values[y * width + first + k] * weights[k];
+        wide[i] = sum;
+      }
+    }
+    const small = new Float32Array(newHeight * newWidth);
+    weightsOf(height, box.top, box.bottom, newHeight, average).forEach(({ first, weights }, y) => {
+      for (let x = 0; x < newWidth; x++) {
+        let sum = 0;
+        for (let k = 0; k < weights.length; k++) sum += wide[(first + k) * newWidth + x] * weights[k];
+        small[y * newWidth + x] = sum;
+      }
+    });
+    return Grids.grid(newHeight, newWidth, small);
+  }
+
+  /** For each of the new pixels of a line: the first of the old ones that count, and their weights. */
+  function weightsOf(length, start, end, newLength, average) {
+    const scale = (end - start) / newLength;
+    const filter = average
+      ? (x) => (x > -0.5 && x <= 0.5 ? 1 : 0)
+      : (x) => Math.max(1 - Math.abs(x), 0);
+    const spread = Math.max(scale, 1);
+    const support = (average ? 0.5 : 1) * spread;
+    return Array.from({ length: newLength }, (_, k) => {
+      const centre = start + (k + 0.5) * scale;
+      const first = Math.max(Math.trunc(centre - support + 0.5), 0);
+      const last = Math.min(Math.trunc(centre + support + 0.5), length) - 1;
+      const weights = [];
+      for (let i = first; i <= last; i++) weights.push(filter((i - centre + 0.5) / spread));
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      return { first, weights: weights.map((weight) => (total ? weight / total : weight)) };
+    });
+  }
+
+  return { fit };
+})();

@@ -1,0 +1,339 @@
+/* How much ink each pixel of a drawing has, as common/pictures/ink.py computes it.
+
+A canvas has no colours and no uneven light: its paper is white, its strokes are black with soft
+edges. So of Python's three equal channels one is left, times the square root of 3. What stays is
+what a drawing can bring about: strokes at the edge of the canvas, and black areas that are too wide
+for strokes and count as shadows. */
+"use strict";
+
+window.Ink = (() => {
+  const CLEAR = 4; // standard deviations of the paper between ink and paper: two clear classes
+  const MIN_SIDE = 8; // pixels that the longer side of a sheet, and of a digit, must have
+  const MIN_CONTRAST = 0.06; // least difference between ink and paper
+  const LIGHT_SIDE = 96; // the light is estimated on a picture of this size
+  const CLEAR_CONTRAST = 0.25; // least difference between two clear classes
+  const LONGEST_RUN = 0.7; // of a side that ink can cover; what runs on for longer is a shadow
+  const WIDEST_STROKE = 1 / 3; // of the picture; wider differences are shadows
+  const CHANNELS = Math.sqrt(3);
+
+  /** The ink of a picture, { height, width, values } from 0 black to 1 white: float32, 0 for paper,
+   * about 1 for ink. Null if the picture is blank. */
+  function findInk(picture) {
+    const sheet = Paper.findSheet(picture);
+    if (sheet && Math.min(sheet.picture.height, sheet.picture.width) >= MIN_SIDE) {
+      const part = inkOf(sheet.picture);
+      if (part) {
+        const ink = Grids.grid(picture.height, picture.width, null);
+        ink.values = new Float32Array(picture.values.length);
+        for (let y = 0; y < part.height; y++) {
+          const line = part.values.subarray(y * part.width, (y + 1) * part.width);
+          ink.values.set(line, (y + sheet.place.top) * ink.width + sheet.place.left);
+        }
+        return ink;
+      }
+    }
+    return inkOf(picture);
+  }
+
+  /** Blur by a pixel, small pictures by half a pixel. */
+  function smooth(ink) {
+    return Grids.blur(ink, Math.max(ink.height, ink.width) >= 100 ? 1 : 0.5);
+  }
+
+  function inkOf(picture) {
+    const small = blocks(picture, Math.ceil(Math.max(picture.height, picture.width) / LIGHT_SIDE));
+    const written = inkAtEdges(small);
+    const surface = surfaceThroughEdges(small, written);
+    let sum = 0; // of the differences from the paper, the large ones weighted most
+    small.values.forEach((value, i) => {
+      const difference = value - surface[i];
+      sum += 3 * difference * difference * difference;
+    });
+    if (CHANNELS * Math.abs(sum) < 1e-9) return null;
+    const direction = Math.sign(sum) * CHANNELS; // negative for dark ink
+    const times = (values) => values.map((value) => direction * value);
+    const amount = withoutLighting(
+      Grids.grid(picture.height, picture.width, times(picture.values)),
+      Grids.grid(small.height, small.width, times(small.values)),
+      times(small.values.map((value, i) => (written.values[i] ? surface[i] : value))),
+      direction,
+    );
+    return inLevels(amount);
+  }
+
+  /** Move the paper to 0 and the darkest ink to about 1; null if there is none. */
+  function inLevels(amount) {
+    const smoothed = smooth(amount).values;
+    const classes = Classes.two(smoothed);
+    const isClear = classes.contrast > Math.max(CLEAR_CONTRAST, CLEAR * classes.lowSpread);
+    // A drawing can have more ink than paper: the median of all would be ink.
+    const paper = isClear ? notAbove(smoothed, classes.threshold) : smoothed.slice();
+    const middle = median(paper);
+    for (let i = 0; i < paper.length; i++) paper[i] = Math.abs(paper[i] - middle);
+    const noise = 1.4826 * median(paper);
+    const least = middle + 4 * noise + MIN_CONTRAST / 2;
+    let [sum, squares] = [0, 0];
+    for (let i = 0; i < smoothed.length; i++) {
+      if (smoothed[i] <= least) continue;
+      const clear = Math.fround(smoothed[i] - middle);
+      sum += clear;
+      squares += clear * clear;
+    }
+    const level = squares / sum; // a mean weighted towards the darkest ink
+    if (!sum || level < Math.max(MIN_CONTRAST, 5 * noise)) return null;
+    const ink = new Float32Array(smoothed.length);
+    for (let i = 0; i < ink.length; i++) ink[i] = Math.fround(amount.values[i] - middle) / level;
+    return Grids.grid(amount.height, amount.width, ink);
+  }
+
+  function notAbove(values, threshold) {
+    const kept = new Float32Array(values.length);
+    let count = 0;
+    for (let i = 0; i < values.length; i++) if (values[i] <= threshold) kept[count++] = values[i];
+    return kept.subarray(0, count);
+  }
+
+  /** The median of float32 numbers, which are reordered. */
+  function median(numbers) {
+    const half = numbers.length >> 1;
+    moveInPlace(numbers, half);
+    if (numbers.length % 2) return numbers[half];
+    let below = -Infinity;
+    for (let i = 0; i < half; i++) if (numbers[i] > below) below = numbers[i];
+    return Math.fround((below + numbers[half]) / 2);
+  }
+
+  /** Reorder numbers so that number k is where it would be if they were sorted: the smaller ones are
+   * before it, the larger ones after it (Hoare's selection). */
+  function moveInPlace(numbers, k) {
+    let [first, last] = [0, numbers.length - 1];
+    while (first < last) {
+      const pivot = numbers[(first + last) >> 1];
+      let [i, j] = [first, last];
+      while (i <= j) {
+        while (numbers[i] < pivot) i++;
+        while (numbers[j] > pivot) j--;
+        if (i <= j) {
+          const value = numbers[i];
+          numbers[i++] = numbers[j];
+          numbers[j--] = value;
+        }
+      }
+      if (k <= j) last = j;
+      else if (k >= i) first = i;
+      else return;
+    }
+  }
+
+  /** Average blocks of `factor` x `factor` pixels; beyond its edges the picture goes on. */
+  function blocks({ height, width, values }, factor) {
+    // For each block of a line the places of its pixels.
+    const places = (length) => {
+      const first = Math.min(factor >> 1, length - 1);
+      const count = Math.ceil((length - first) / factor);
+      const start = first - (factor >> 1);
+      return Array.from({ length: count }, (_, k) =>
+        Array.from({ length: factor }, (_, j) =>
+          Math.min(Math.max(start + k * factor + j, 0), length - 1),
+        ),
+      );
+    };
+    const [rows, columns] = [places(height), places(width)];
+    const small = new Float32Array(rows.length * columns.length);
+    const line = new Float32Array(width);
+    rows.forEach((group, y) => {
+      for (let x = 0; x < width; x++) {
+        let sum = 0;
+        for (const row of group) sum += values[row * width + x];
+        line[x] = sum / factor;
+      }
+      for (let x = 0; x < columns.length; x++) {
+        let sum = 0;
+        for (const column of columns[x]) sum += line[column];
+        small[y * columns.length + x] = sum / factor;
+      }
+    });
+    return Grids.grid(rows.length, columns.length, small);
+  }
+
+  /** A mask of the outer pixels of a picture. */
+  function edgeOf({ height, width }) {
+    const margin = Math.max(1, Grids.roundToEven(0.06 * Math.max(height, width)));
+    const inner = (k, length) => k >= margin && k < length - margin;
+    const mask = new Uint8Array(height * width);
+    for (let i = 0; i < mask.length; i++) {
+      mask[i] = inner(Math.floor(i / width), height) && inner(i % width, width) ? 0 : 1;
+    }
+    return mask;
+  }
+
+  /** Where the ink reaches the edge of the picture, so that it is not taken for paper: the rarer of
+   * two clear classes, unless it runs on along most of a side. Only the edge is of use. */
+  function inkAtEdges(small) {
+    const mean = small.values.reduce((sum, value) => sum + value, 0) / small.values.length;
+    const values = small.values.map((value) => CHANNELS * (value - mean));
+    const classes = Classes.two(values);
+    const centred = Grids.grid(small.height, small.width, values);
+    const high = Grids.between(centred, classes.threshold);
+    const none = Grids.grid(small.height, small.width, new Uint8Array(values.length));
+    const edge = edgeOf(small);
+    let [area, covered] = [0, 0];
+    edge.forEach((isEdge, i) => {
+      area += isEdge;
+      covered += isEdge & high.values[i];
+    });
+    const rare = covered < 0.5 * area;
+    const ink = rare ? high : Grids.not(high);
+    const spread = rare ? classes.lowSpread : classes.highSpread;
+    if (classes.contrast < Math.max(CLEAR_CONTRAST, CLEAR * spread)) return none;
+    const longer = Math.max(small.height, small.width);
+    for (const line of Grids.sides(ink)) {
+      if (longestRun(line) > LONGEST_RUN * Math.max(line.length, 0.6 * longer)) return none;
+    }
+    return Grids.growByNeighbours(ink, 1);
+  }
+
+  function longestRun(line) {
+    let [most, run] = [0, 0];
+    for (const value of line) {
+      run = value ? run + 1 : 0;
+      most = Math.max(most, run);
+    }
+    return most;
+  }
+
+  /** Subtract the light from a picture, and even out the contrast of dark ink.
+   * What is wider than a third of the picture is light; `surroundings` go on beyond its edges. */
+  function withoutLighting(amount, small, surroundings, direction) {
+    const side = Math.max(3, Math.floor(Math.max(small.height, small.width) * WIDEST_STROKE)) | 1;
+    const padded = Grids.pad(Grids.grid(small.height, small.width, surroundings), side, true);
+    for (let y = 0; y < small.height; y++) {
+      const line = small.values.subarray(y * small.width, (y + 1) * small.width);
+      padded.values.set(line, (y + side) * padded.width + side);
+    }
+    const reach = side >> 1;
+    const negative = ({ height, width, values }) =>
+      Grids.grid(height, width, values.map((value) => -value));
+    const narrower = negative(Grids.largest(negative(padded), reach)); // the smallest values
+    const inner = { top: side, bottom: side + small.height, left: side, right: side + small.width };
+    const light = enlarge(
+      Grids.cut(Grids.largest(narrower, reach), inner), amount.height, amount.width,
+    );
+    const values = amount.values.map((value, i) => value - light[i]);
+    if (direction < 0) {
+      // Dark ink absorbs a fraction of the light, so its contrast is lower in a shadow.
+      let most = 0;
+      for (let i = 0; i < light.length; i++) {
+        light[i] = Math.max(light[i] / direction, 0.1);
+        if (light[i] > most) most = light[i];
+      }
+      for (let i = 0; i < values.length; i++) values[i] = Math.fround(values[i] * most) / light[i];
+    }
+    return Grids.grid(amount.height, amount.width, values);
+  }
+
+  /** Interpolate a picture to another size; the corners of both coincide. */
+  function enlarge({ height, width, values }, newHeight, newWidth) {
+    const places = (length, newLength) =>
+      Array.from({ length: newLength }, (_, k) => {
+        const place = newLength > 1 ? k * ((length - 1) / (newLength - 1)) : 0;
+        const below = Math.min(Math.floor(place), Math.max(length - 2, 0));
+        return { below, after: Math.min(below + 1, length - 1), rest: place - below };
+      });
+    const columns = places(width, newWidth);
+    const result = new Float32Array(newHeight * newWidth);
+    let i = 0;
+    for (const { below, after, rest } of places(height, newHeight)) {
+      const upper = values.subarray(below * width, (below + 1) * width);
+      const lower = values.subarray(after * width, (after + 1) * width);
+      for (const column of columns) {
+        const above = upper[column.below] * (1 - column.rest) + upper[column.after] * column.rest;
+        const under = lower[column.below] * (1 - column.rest) + lower[column.after] * column.rest;
+        result[i++] = above * (1 - rest) + under * rest;
+      }
+    }
+    return result;
+  }
+
+  /** Fit a quadratic surface to the outer pixels that no ink covers.
+   * The fit minimises the sum of the distances, not of their squares, by iteratively reweighted least
+   * squares. So ink that touches the edge has little influence. */
+  function surfaceThroughEdges(small, written) {
+    const edge = edgeOf(small);
+    const free = both(edge, (i) => !written.values[i]);
+    const points = free.length ? free : both(edge, () => true);
+    const wanted = points.map((i) => small.values[i]);
+    const terms = new Float64Array(6);
+    const surface = new Float32Array(small.values.length);
+    if (wanted.every((value) => value === wanted[0])) return surface.fill(wanted[0]);
+    let factors = new Float64Array(6);
+    let weight = () => 1;
+    for (let round = 0; round < 12; round++) {
+      const rows = Array.from({ length: 6 }, () => new Float64Array(7)); // the normal equations
+      let total = 0;
+      for (let k = 0; k < points.length; k++) {
+        setTerms(terms, points[k], small);
+        const weighted = weight(dot(terms, factors) - wanted[k]);
+        total += weighted;
+        for (let i = 0; i < 6; i++) {
+          for (let j = 0; j < 6; j++) rows[i][j] += weighted * terms[i] * terms[j];
+          rows[i][6] += weighted * terms[i] * wanted[k];
+        }
+      }
+      // The small number on the diagonal keeps the system solvable for narrow pictures.
+      for (let i = 0; i < 6; i++) rows[i][i] += 1e-6 * total;
+      factors = solve(rows);
+      weight = (error) => 1 / Math.max(CHANNELS * Math.abs(error), 0.01);
+    }
+    for (let i = 0; i < surface.length; i++) {
+      setTerms(terms, i, small);
+      surface[i] = dot(terms, factors);
+    }
+    return surface;
+  }
+
+  /** The indices that a mask and a condition select. */
+  function both(mask, holds) {
+    const found = [];
+    for (let i = 0; i < mask.length; i++) if (mask[i] && holds(i)) found.push(i);
+    return found;
+  }
+
+  /** The terms of the surface at a pixel, whose row and column go from -1 to 1. */
+  function setTerms(terms, i, { height, width }) {
+    const y = height > 1 ? (2 * Math.floor(i / width)) / (height - 1) - 1 : -1;
+    const x = width > 1 ? (2 * (i % width)) / (width - 1) - 1 : -1;
+    terms[0] = 1;
+    terms[1] = x;
+    terms[2] = y;
+    terms[3] = x * y;
+    terms[4] = x * x;
+    terms[5] = y * y;
+  }
+
+  function dot(one, other) {
+    let sum = 0;
+    for (let i = 0; i < one.length; i++) sum += one[i] * other[i];
+    return sum;
+  }
+
+  /** Solve linear equations by Gaussian elimination; the last column is the right-hand side. */
+  function solve(rows) {
+    const n = rows.length;
+    for (let k = 0; k < n; k++) {
+      let pivot = k;
+      for (let i = k + 1; i < n; i++) {
+        if (Math.abs(rows[i][k]) > Math.abs(rows[pivot][k])) pivot = i;
+      }
+      [rows[k], rows[pivot]] = [rows[pivot], rows[k]];
+      for (let i = 0; i < n; i++) {
+        if (i === k) continue;
+        const factor = rows[i][k] / rows[k][k];
+        for (let j = k; j <= n; j++) rows[i][j] -= factor * rows[k][j];
+      }
+    }
+    return Float64Array.from(rows, (row, k) => row[n] / row[k]);
+  }
+
+  return { MIN_SIDE, findInk, smooth };
+})();
