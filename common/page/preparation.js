@@ -2,7 +2,9 @@
 
 These are the steps of common/pictures, file by file, as far as a canvas needs them: it has no
 colours, no uneven light and no noise, and at most 640 pixels on a side. For the same pixels the
-result is that of `python -m common.predict`; tests/page/test_preparation.py compares them.
+result is that of `python -m common.predict`; tests/page/test_preparation.py compares them. One step is
+left out: that which smooths pictures that were enlarged by repeating their pixels. It would change a
+drawing only if all its edges were straight lines from one side of the canvas to the other.
 
     preparation_paper.js    a sheet, if what is drawn looks like one
     preparation_ink.js      how much ink each pixel has
@@ -24,9 +26,10 @@ window.Preparation = (() => {
    * Returns { image: Uint8Array, box: [left, top, right, bottom] in the canvas, notes: what was left
    * out, a phrase each }; or { error: a sentence }. */
   function prepare({ width, height, grey }, { shape, polarity }) {
-    const brightness = new Float32Array(grey).map((value) => value / 255);
-    const ink = Ink.findInk(Grids.grid(height, width, brightness));
-    const digit = ink ? Digits.find(ink) : { error: BLANK };
+    const brightness = new Float32Array(grey.length);
+    for (let i = 0; i < grey.length; i++) brightness[i] = grey[i] / 255;
+    const found = Ink.findInk(Grids.grid(height, width, brightness));
+    const digit = found ? Digits.find(found) : { error: BLANK };
     if (digit.error) return { error: `The drawing ${digit.error}` };
     const image = Fitting.fit(digit.ink, shape);
     const asTrained = polarity === "dark on light" ? image.map((value) => 255 - value) : image;

@@ -6,9 +6,9 @@ window.Classes = (() => {
   function histogram(values, bins) {
     let least = Infinity;
     let most = -Infinity;
-    for (const value of values) {
-      if (value < least) least = value;
-      if (value > most) most = value;
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] < least) least = values[i];
+      if (values[i] > most) most = values[i];
     }
     most = Math.max(most, least + 1e-6);
     const edges = new values.constructor(bins + 1); // float32 for values of float32
@@ -16,7 +16,8 @@ window.Classes = (() => {
     edges[bins] = most;
     const counts = new Float64Array(bins);
     const scale = bins / (most - least);
-    for (const value of values) {
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
       let k = Math.min(Math.floor((value - least) * scale), bins - 1);
       if (value < edges[k]) k--;
       else if (k < bins - 1 && value >= edges[k + 1]) k++;
@@ -29,12 +30,13 @@ window.Classes = (() => {
     return x * x;
   }
 
-  function spread(sum, squares, n) {
-    return Math.sqrt(Math.max(squares / n - square(sum / n), 0));
+  function spread({ number, sum, squares }) {
+    return Math.sqrt(Math.max(squares / number - square(sum / number), 0));
   }
 
   /** Divide values at the threshold that makes both classes most uniform (Otsu, 1979).
-   * Returns { threshold, low, high, lowSpread, highSpread, contrast }: means, standard deviations. */
+   * Returns { threshold, lowSpread, highSpread, contrast }: the classes' standard deviations, and the
+   * difference of their means. */
   function two(values) {
     const { counts, edges } = histogram(values, 128);
     const middles = counts.map((_, k) => (edges[k] + edges[k + 1]) / 2);
@@ -51,25 +53,20 @@ window.Classes = (() => {
     const enough = Math.max(...between) * (1 - 1e-9);
     const ties = between.flatMap((value, k) => (value >= enough ? [k] : []));
     const threshold = edges[1 + ties[Math.floor(ties.length / 2)]];
-    const sums = [0, 0, 0];
-    const others = [0, 0, 0];
-    for (const value of values) {
-      const group = value <= threshold ? sums : others;
-      group[0]++;
-      group[1] += value;
-      group[2] += value * value;
+    const low = { number: 0, sum: 0, squares: 0 };
+    const high = { number: 0, sum: 0, squares: 0 };
+    for (let i = 0; i < values.length; i++) {
+      const group = values[i] <= threshold ? low : high;
+      group.number++;
+      group.sum += values[i];
+      group.squares += values[i] * values[i];
     }
-    if (!sums[0] || !others[0]) {
-      return { threshold, low: edges[0], high: edges[0], lowSpread: 0, highSpread: 0, contrast: 0 };
-    }
-    const [low, high] = [sums[1] / sums[0], others[1] / others[0]];
+    if (!low.number || !high.number) return { threshold, lowSpread: 0, highSpread: 0, contrast: 0 };
     return {
       threshold,
-      low,
-      high,
-      lowSpread: spread(sums[1], sums[2], sums[0]),
-      highSpread: spread(others[1], others[2], others[0]),
-      contrast: high - low,
+      lowSpread: spread(low),
+      highSpread: spread(high),
+      contrast: high.sum / high.number - low.sum / low.number,
     };
   }
 

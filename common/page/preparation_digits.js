@@ -6,10 +6,9 @@ window.Digits = (() => {
   const SMALL_DIGIT = 24; // pixels of the longer side; such a digit is not blurred
   const ALONE = 2.2; // times as tall as all other shapes: the one digit, beside small marks
 
-  /** Find the digit in the ink: { box: [left, top, right, bottom], ink, notes }, or { error } with
-   * what the drawing does instead of showing one. A note says what was left out. */
-  function find(ink) {
-    const smoothed = Ink.smooth(ink);
+  /** Find the digit in what `Ink.findInk` returns: { box: [left, top, right, bottom], ink, notes },
+   * or { error } with what the drawing does instead of showing one. A note says what was left out. */
+  function find({ ink, smoothed }) {
     const { parts, labels, framed } = Parts.find(ink, smoothed, Ink.MIN_SIDE);
     if (!parts.length) {
       const error = "shows no digit: nothing in it has a stroke of 8 pixels or more";

@@ -104,9 +104,7 @@ window.Fitting = (() => {
 
   /** The smallest value in a disc around each pixel; beyond the edge there is paper. */
   function narrow(ink, radius) {
-    const negative = ({ height, width, values }) =>
-      Grids.grid(height, width, values.map((value) => -value));
-    const wider = negative(widen(negative(Grids.pad(ink, radius)), radius));
+    const wider = Grids.negative(widen(Grids.negative(Grids.pad(ink, radius)), radius));
     const [bottom, right] = [radius + ink.height, radius + ink.width];
     return Grids.cut(wider, { top: radius, bottom, left: radius, right });
   }

@@ -57,6 +57,15 @@ window.Grids = (() => {
     return grid(bottom - top, width, values);
   }
 
+  /** Put a part at its place in a picture: in zeros, or in `values`, of the same size. */
+  function paste(part, { top, left }, { height, width }, values = new Float32Array(height * width)) {
+    for (let y = 0; y < part.height; y++) {
+      const line = part.values.subarray(y * part.width, (y + 1) * part.width);
+      values.set(line, (y + top) * width + left);
+    }
+    return grid(height, width, values);
+  }
+
   /** The grid with `margin` pixels more on each side: zeros, or what is at the edge. */
   function pad(picture, margin, edge = false) {
     const height = picture.height + 2 * margin;
@@ -109,19 +118,19 @@ window.Grids = (() => {
     const steps = corners
       ? [-line - 1, -line, -line + 1, -1, 1, line - 1, line, line + 1]
       : [-line, -1, 1, line];
-    const stack = new Int32Array(values.length);
+    const stack = [];
     let parts = 0;
     for (let start = line; start < marks.length; start++) {
       if (marks[start] !== -1) continue;
       marks[start] = ++parts;
-      stack[0] = start;
-      for (let waiting = 1; waiting > 0; ) {
-        const i = stack[--waiting];
+      stack.push(start);
+      while (stack.length) {
+        const i = stack.pop();
         for (let k = 0; k < steps.length; k++) {
           const j = i + steps[k];
           if (marks[j] !== -1) continue;
           marks[j] = parts;
-          stack[waiting++] = j;
+          stack.push(j);
         }
       }
     }
@@ -151,11 +160,32 @@ window.Grids = (() => {
     if (x >= box.right) box.right = x + 1;
   }
 
-  /** A mask with its holes filled: what paper cannot reach from outside. */
-  function fillHoles(mask) {
-    const paper = label(not(pad(mask, 1)), false);
-    // The first pixel of the margin belongs to the first part.
-    return cut(not(equal(paper.labels, 1)), { top: 1, bottom: mask.height + 1, left: 1, right: mask.width + 1 });
+  /** A mask with its holes filled: what cannot be reached from outside. */
+  function fillHoles({ height, width, values }) {
+    const filled = new Uint8Array(values.length).fill(1);
+    const stack = [];
+    const reach = (i) => {
+      if (values[i] || !filled[i]) return;
+      filled[i] = 0;
+      stack.push(i);
+    };
+    for (let x = 0; x < width; x++) {
+      reach(x);
+      reach(values.length - 1 - x);
+    }
+    for (let y = 0; y < height; y++) {
+      reach(y * width);
+      reach((y + 1) * width - 1);
+    }
+    while (stack.length) {
+      const i = stack.pop();
+      const x = i % width;
+      if (x > 0) reach(i - 1);
+      if (x < width - 1) reach(i + 1);
+      if (i >= width) reach(i - width);
+      if (i + width < values.length) reach(i + width);
+    }
+    return grid(height, width, filled);
   }
 
   /** The largest value within `reach` rows and columns of each pixel. */
@@ -180,6 +210,15 @@ window.Grids = (() => {
     for (let y = 0; y < height; y++) slide(y * width, 1, width);
     for (let x = 0; x < width; x++) slide(x, width, height);
     return grid(height, width, result);
+  }
+
+  /** The smallest value within `reach` rows and columns of each pixel. */
+  function smallest(picture, reach) {
+    return negative(largest(negative(picture), reach));
+  }
+
+  function negative({ height, width, values }) {
+    return grid(height, width, values.map((value) => -value));
   }
 
   /** A mask grown by squares: all within `reach` rows and columns of it. */
@@ -232,18 +271,20 @@ window.Grids = (() => {
     // In each row the columns' squared distances are parabolas, of which the lowest counts.
     const index = new Int32Array(values.length).fill(-1);
     const distance = new Float64Array(values.length).fill(Infinity);
+    const squared = new Float64Array(width);
     const lowest = new Int32Array(width);
     const from = new Float64Array(width); // where each of them begins to be the lowest
     for (let y = 0; y < height; y++) {
-      const squared = (x) => (rows[y * width + x] - y) ** 2;
+      const line = y * width;
       let last = -1;
       for (let x = 0; x < width; x++) {
-        if (rows[y * width + x] < 0) continue;
+        const row = rows[line + x];
+        if (row < 0) continue;
+        squared[x] = (row - y) * (row - y);
         let start = -Infinity;
         while (last >= 0) {
           const other = lowest[last];
-          start = squared(x) + x * x - squared(other) - other * other;
-          start /= 2 * (x - other);
+          start = (squared[x] + x * x - squared[other] - other * other) / (2 * (x - other));
           if (start > from[last]) break;
           start = -Infinity;
           last--;
@@ -254,8 +295,8 @@ window.Grids = (() => {
       for (let x = 0, k = 0; last >= 0 && x < width; x++) {
         while (k < last && from[k + 1] < x) k++;
         const column = lowest[k];
-        index[y * width + x] = rows[y * width + column] * width + column;
-        distance[y * width + x] = Math.sqrt(squared(column) + (x - column) ** 2);
+        index[line + x] = rows[line + column] * width + column;
+        distance[line + x] = Math.sqrt(squared[column] + (x - column) * (x - column));
       }
     }
     return { index, distance };
@@ -269,15 +310,16 @@ window.Grids = (() => {
     const total = weights.reduce((sum, weight, k) => sum + (k ? 2 : 1) * weight, 0);
     const result = new Float32Array(values);
     const work = new Float64Array(Math.max(height, width) + 2 * reach);
-    const mirror = (i, n) => {
-      const place = ((i % (2 * n)) + 2 * n) % (2 * n);
-      return place < n ? place : 2 * n - 1 - place;
-    };
     const slide = (start, step, n) => {
-      for (let i = 0; i < n; i++) work[reach + i] = result[start + i * step];
+      let empty = true;
+      for (let i = 0; i < n; i++) {
+        work[reach + i] = result[start + i * step];
+        if (work[reach + i]) empty = false;
+      }
+      if (empty) return; // it stays so
       for (let i = 1; i <= reach; i++) {
-        work[reach - i] = work[reach + mirror(-i, n)];
-        work[reach + n - 1 + i] = work[reach + mirror(n - 1 + i, n)];
+        work[reach - i] = work[reach + mirrored(-i, n)];
+        work[reach + n - 1 + i] = work[reach + mirrored(n - 1 + i, n)];
       }
       for (let i = 0; i < n; i++) {
         let sum = work[reach + i] * weights[0];
@@ -292,8 +334,14 @@ window.Grids = (() => {
     return grid(height, width, result);
   }
 
+  /** Where place `i` of a line of `n` pixels is if the line is mirrored at its ends. */
+  function mirrored(i, n) {
+    const place = ((i % (2 * n)) + 2 * n) % (2 * n);
+    return place < n ? place : 2 * n - 1 - place;
+  }
+
   return {
-    roundToEven, grid, between, equal, not, and, count, cut, pad, box, sides, label, boxes, fillHoles, largest,
-    grow, shrink, growByNeighbours, nearestZero, blur,
+    roundToEven, grid, between, equal, not, and, count, cut, paste, pad, box, sides, label, boxes,
+    fillHoles, largest, smallest, negative, grow, shrink, growByNeighbours, nearestZero, blur,
   };
 })();

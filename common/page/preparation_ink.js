@@ -16,26 +16,22 @@ window.Ink = (() => {
   const WIDEST_STROKE = 1 / 3; // of the picture; wider differences are shadows
   const CHANNELS = Math.sqrt(3);
 
-  /** The ink of a picture, { height, width, values } from 0 black to 1 white: float32, 0 for paper,
-   * about 1 for ink. Null if the picture is blank. */
+  /** Find the ink of a picture, { height, width, values } from 0 black to 1 white:
+   * { ink, smoothed }, float32, 0 for paper, about 1 for ink, and the same blurred. Null if the
+   * picture is blank. */
   function findInk(picture) {
     const sheet = Paper.findSheet(picture);
     if (sheet && Math.min(sheet.picture.height, sheet.picture.width) >= MIN_SIDE) {
       const part = inkOf(sheet.picture);
       if (part) {
-        const ink = Grids.grid(picture.height, picture.width, null);
-        ink.values = new Float32Array(picture.values.length);
-        for (let y = 0; y < part.height; y++) {
-          const line = part.values.subarray(y * part.width, (y + 1) * part.width);
-          ink.values.set(line, (y + sheet.place.top) * ink.width + sheet.place.left);
-        }
-        return ink;
+        const ink = Grids.paste(part.ink, sheet.place, picture);
+        return { ink, smoothed: smooth(ink) };
       }
     }
     return inkOf(picture);
   }
 
-  /** Blur by a pixel, small pictures by half a pixel. */
+  /** Blur by a pixel, small pictures by half a pixel: the soft edges then count as ink. */
   function smooth(ink) {
     return Grids.blur(ink, Math.max(ink.height, ink.width) >= 100 ? 1 : 0.5);
   }
@@ -51,46 +47,44 @@ window.Ink = (() => {
     });
     if (CHANNELS * Math.abs(sum) < 1e-9) return null;
     const direction = Math.sign(sum) * CHANNELS; // negative for dark ink
-    const times = (values) => values.map((value) => direction * value);
-    const amount = withoutLighting(
-      Grids.grid(picture.height, picture.width, times(picture.values)),
-      Grids.grid(small.height, small.width, times(small.values)),
-      times(small.values.map((value, i) => (written.values[i] ? surface[i] : value))),
-      direction,
-    );
-    return inLevels(amount);
+    const light = lightOf(small, written, surface, direction);
+    return inLevels(withoutLight(picture, light, direction));
   }
 
   /** Move the paper to 0 and the darkest ink to about 1; null if there is none. */
-  function inLevels(amount) {
-    const smoothed = smooth(amount).values;
-    const classes = Classes.two(smoothed);
+  function inLevels(ink) {
+    const smoothed = smooth(ink);
+    const classes = Classes.two(smoothed.values);
     const isClear = classes.contrast > Math.max(CLEAR_CONTRAST, CLEAR * classes.lowSpread);
     // A drawing can have more ink than paper: the median of all would be ink.
-    const paper = isClear ? notAbove(smoothed, classes.threshold) : smoothed.slice();
-    const middle = median(paper);
-    for (let i = 0; i < paper.length; i++) paper[i] = Math.abs(paper[i] - middle);
-    const noise = 1.4826 * median(paper);
+    const { middle, noise } = levelOf(smoothed.values, isClear ? classes.threshold : Infinity);
     const least = middle + 4 * noise + MIN_CONTRAST / 2;
     let [sum, squares] = [0, 0];
-    for (let i = 0; i < smoothed.length; i++) {
-      if (smoothed[i] <= least) continue;
-      const clear = Math.fround(smoothed[i] - middle);
+    for (let i = 0; i < smoothed.values.length; i++) {
+      if (smoothed.values[i] <= least) continue;
+      const clear = Math.fround(smoothed.values[i] - middle);
       sum += clear;
       squares += clear * clear;
     }
     const level = squares / sum; // a mean weighted towards the darkest ink
     if (!sum || level < Math.max(MIN_CONTRAST, 5 * noise)) return null;
-    const ink = new Float32Array(smoothed.length);
-    for (let i = 0; i < ink.length; i++) ink[i] = Math.fround(amount.values[i] - middle) / level;
-    return Grids.grid(amount.height, amount.width, ink);
+    for (const { values } of [ink, smoothed]) {
+      for (let i = 0; i < values.length; i++) values[i] = Math.fround(values[i] - middle) / level;
+    }
+    return { ink, smoothed };
   }
 
-  function notAbove(values, threshold) {
-    const kept = new Float32Array(values.length);
-    let count = 0;
-    for (let i = 0; i < values.length; i++) if (values[i] <= threshold) kept[count++] = values[i];
-    return kept.subarray(0, count);
+  /** The median of the values up to `most`, and their spread about it, as a standard deviation. */
+  function levelOf(values, most) {
+    let [number, same] = [0, 0];
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] <= most) number++;
+      if (values[i] === values[0]) same++;
+    }
+    if (values[0] <= most && same > number / 2 + 1) return { middle: values[0], noise: 0 };
+    const paper = values.filter((value) => value <= most);
+    const middle = median(paper);
+    return { middle, noise: 1.4826 * median(paper.map((value) => Math.abs(value - middle))) };
   }
 
   /** The median of float32 numbers, which are reordered. */
@@ -202,34 +196,35 @@ window.Ink = (() => {
     return most;
   }
 
-  /** Subtract the light from a picture, and even out the contrast of dark ink.
-   * What is wider than a third of the picture is light; `surroundings` go on beyond its edges. */
-  function withoutLighting(amount, small, surroundings, direction) {
-    const side = Math.max(3, Math.floor(Math.max(small.height, small.width) * WIDEST_STROKE)) | 1;
-    const padded = Grids.pad(Grids.grid(small.height, small.width, surroundings), side, true);
-    for (let y = 0; y < small.height; y++) {
-      const line = small.values.subarray(y * small.width, (y + 1) * small.width);
-      padded.values.set(line, (y + side) * padded.width + side);
+  /** The light of a small picture, times the direction of the ink: all that is wider than a third
+   * of the picture, by a morphological opening. Beyond the edges the paper goes on. */
+  function lightOf(small, written, surface, direction) {
+    const { height, width } = small;
+    const times = (values) => Grids.grid(height, width, values.map((value) => direction * value));
+    const beyond = small.values.map((value, i) => (written.values[i] ? surface[i] : value));
+    const side = Math.max(3, Math.floor(Math.max(height, width) * WIDEST_STROKE)) | 1;
+    const place = { top: side, bottom: side + height, left: side, right: side + width };
+    const around = Grids.pad(times(beyond), side, true);
+    const padded = Grids.paste(times(small.values), place, around, around.values);
+    const narrowed = Grids.smallest(padded, side >> 1);
+    return Grids.cut(Grids.largest(narrowed, side >> 1), place);
+  }
+
+  /** Subtract the light from a picture, and even out the contrast of dark ink. */
+  function withoutLight({ height, width, values }, light, direction) {
+    const ink = new Float32Array(values.length);
+    if (light.values.every((value) => value === light.values[0])) {
+      for (let i = 0; i < ink.length; i++) ink[i] = Math.fround(direction * values[i]) - light.values[0];
+      return Grids.grid(height, width, ink);
     }
-    const reach = side >> 1;
-    const negative = ({ height, width, values }) =>
-      Grids.grid(height, width, values.map((value) => -value));
-    const narrower = negative(Grids.largest(negative(padded), reach)); // the smallest values
-    const inner = { top: side, bottom: side + small.height, left: side, right: side + small.width };
-    const light = enlarge(
-      Grids.cut(Grids.largest(narrower, reach), inner), amount.height, amount.width,
-    );
-    const values = amount.values.map((value, i) => value - light[i]);
-    if (direction < 0) {
-      // Dark ink absorbs a fraction of the light, so its contrast is lower in a shadow.
-      let most = 0;
-      for (let i = 0; i < light.length; i++) {
-        light[i] = Math.max(light[i] / direction, 0.1);
-        if (light[i] > most) most = light[i];
-      }
-      for (let i = 0; i < values.length; i++) values[i] = Math.fround(values[i] * most) / light[i];
-    }
-    return Grids.grid(amount.height, amount.width, values);
+    const levels = enlarge(light, height, width);
+    for (let i = 0; i < ink.length; i++) ink[i] = Math.fround(direction * values[i]) - levels[i];
+    if (direction > 0) return Grids.grid(height, width, ink);
+    // Dark ink absorbs a fraction of the light, so its contrast is lower in a shadow.
+    const shares = levels.map((value) => Math.max(value / direction, 0.1));
+    const most = shares.reduce((one, other) => Math.max(one, other));
+    for (let i = 0; i < ink.length; i++) ink[i] = Math.fround(ink[i] * most) / shares[i];
+    return Grids.grid(height, width, ink);
   }
 
   /** Interpolate a picture to another size; the corners of both coincide. */
@@ -335,5 +330,5 @@ window.Ink = (() => {
     return Float64Array.from(rows, (row, k) => row[n] / row[k]);
   }
 
-  return { MIN_SIDE, findInk, smooth };
+  return { MIN_SIDE, findInk };
 })();

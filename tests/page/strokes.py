@@ -105,7 +105,8 @@ def kinds():
     found["a 3 in a circle"] = [*inside, ring(140, 140, 110)], 10
     found["a 3 in a box that the edge cuts"] = [*inside, rectangle(-5, 30, 250, 285)], 10
     found["a 3 and a ring beside it"] = [*inside, ring(240, 240, 24)], 10
-    found["two digits"] = digit("1", middle=(80, 140)) + digit("2", scale=0.7, middle=(200, 140)), 14
+    pair = digit("1", middle=(80, 140)) + digit("2", scale=0.7, middle=(200, 140))
+    found["two digits"] = pair, 14
     found["three digits in a row"] = [
         stroke for k in range(3)
         for stroke in digit(str(k + 4), scale=0.45, middle=(50 + 90 * k, 140))
@@ -126,10 +127,10 @@ def kinds():
     found["a tiny dot"] = [[[50, 90]]], 4
     found["a speck"] = [[[50, 90]]], 1
     found["specks"] = [[[x, y]] for x in range(10, 280, 30) for y in range(12, 280, 30)], 3
-    found["a line across"] = [[[0, 140], [280, 140]]], 12
+    found["a line across"] = [[[0, 140], [280, 141]]], 12
     found["a line down"] = [[[140, 30], [140, 250]]], 22
     found["a thin line down"] = [[[140, 30], [140, 250]]], 5
-    found["a line along the edge"] = [[[4, 0], [4, 280]]], 12
+    found["a line along the edge"] = [[[4, 0], [6, 280]]], 12
     found["a digit and a line along the edge"] = [*digit("5"), [[0, 276], [280, 276]]], 12
     found["a scribble"] = [[[60 + 160 * (k % 2), 60 + 6 * k] for k in range(28)]], 12
     found["a black field"] = [[[40 + 200 * (k % 2), 60 + 10 * k] for k in range(17)]], 22

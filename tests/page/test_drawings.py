@@ -7,6 +7,7 @@ import pytest
 import strokes
 from PIL import Image
 
+pytestmark = pytest.mark.browser
 NETS = ("softmax", "mlp", "cnn")
 
 

@@ -1,4 +1,4 @@
-"""The page prepares a drawing as `common.predict` prepares the same picture, and distorts it alike."""
+"""What the page makes of a drawing is what Python makes of it: the same steps, in JavaScript."""
 
 import base64
 from typing import NamedTuple
@@ -14,6 +14,7 @@ import pytest
 import shell
 import strokes
 
+pytestmark = pytest.mark.browser
 PAGE = shell.REPOSITORY / "common/page"
 # Paint each drawing as the page does, prepare it, and keep its pixels as a PNG for Python.
 DRAW = """({drawings, shape, polarity}) => drawings.map(([strokes, width]) => {
@@ -52,19 +53,20 @@ class Seen(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def files():
-    """The scripts that are tested: what stands in front of a test, in one HTML file."""
+def tab(browser, tmp_path_factory):
+    """A page with the scripts and a canvas, and nothing else."""
     paths = [*sorted(PAGE.glob("preparation*.js")), PAGE / "distortion.js"]
     scripts = "".join(f"<script>{path.read_text('utf-8')}</script>" for path in paths)
-    return f"<!doctype html><meta charset=utf-8><canvas width=280 height=280></canvas>{scripts}"
-
-
-@pytest.fixture
-def tab(open_page, files, tmp_path):
-    """A page with these scripts and a canvas."""
-    path = tmp_path / "scripts.html"
-    path.write_text(files, "utf-8")
-    return open_page(path)
+    path = tmp_path_factory.mktemp("scripts") / "scripts.html"
+    canvas = f"<canvas width={strokes.SIDE} height={strokes.SIDE}></canvas>"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{canvas}{scripts}", "utf-8")
+    page = browser.new_page()
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(path.as_uri())
+    yield page
+    page.close()
+    assert not errors
 
 
 def both(tab, drawings, tmp_path, shape=(28, 28), polarity="light on dark"):
@@ -101,36 +103,45 @@ def compare(tab, drawings, tmp_path, **options):
         require_equal(page, python, what)
 
 
-def test_digits_of_two_hands(tab, tmp_path):
-    drawings = {
+def hands():
+    """Name → drawing: twenty digits."""
+    return {
         f"{hand} {name}": (strokes.digit(name, hand), 22)
-        for hand, names in strokes.HANDS.items()
-        for name in names
+        for name in strokes.UPRIGHT
+        for hand in strokes.HANDS
     }
-    compare(tab, drawings, tmp_path)
+
+
+def some(drawings, start, step):
+    return dict(list(drawings.items())[start::step])
+
+
+def test_digits_of_two_hands(tab, tmp_path):
+    compare(tab, some(hands(), 0, 3), tmp_path)
 
 
 def test_what_else_people_draw(tab, tmp_path):
-    compare(tab, strokes.kinds(), tmp_path)
+    compare(tab, some(strokes.kinds(), 0, 3), tmp_path)
 
 
-def few(step):
-    """Some of the drawings of people: every `step`-th."""
-    return dict(list(strokes.kinds().items())[::step])
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", [(28, 28), (32, 32), (8, 8), (20, 30)])
+def test_all_that_people_draw(tab, tmp_path, shape):
+    compare(tab, hands() | strokes.kinds(), tmp_path, shape=shape)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (32, 32), (20, 30)])
 def test_other_sizes_of_images(tab, tmp_path, shape):
-    compare(tab, few(8), tmp_path, shape=shape)
+    compare(tab, some(hands(), 1, 6), tmp_path, shape=shape)
 
 
 @pytest.mark.parametrize("polarity", ["dark on light", None])
 def test_as_the_training_images_were(tab, tmp_path, polarity):
-    compare(tab, few(12), tmp_path, polarity=polarity)
+    compare(tab, some(hands(), 2, 9), tmp_path, polarity=polarity)
 
 
 def test_random_strokes(tab, tmp_path):
-    compare(tab, {seed: strokes.random(seed) for seed in range(8)}, tmp_path)
+    compare(tab, {seed: strokes.random(seed) for seed in range(6)}, tmp_path)
 
 
 @pytest.mark.slow
@@ -144,14 +155,14 @@ def test_many_random_strokes(tab, tmp_path, shape):
 def test_what_is_said_of_drawings_that_show_no_digit(tab, tmp_path):
     """The sentences on the page, whole."""
     kinds = strokes.kinds()
-    drawings = [([], 22), kinds["a speck"], kinds["two digits"], kinds["specks"]]
+    drawings = [([], 22), kinds["specks"], kinds["two digits"]]
     told = {"drawings": drawings, "shape": (28, 28), "polarity": None}
     assert [one["error"] for one in tab.evaluate(DRAW, told)] == [
         "The drawing is blank: nothing in it differs clearly from the background; draw a digit.",
-        "The drawing is blank: nothing in it differs clearly from the background; draw a digit.",
-        "The drawing shows 2 shapes side by side, not one digit; clear it and draw one, with strokes "
-        "that touch.",
-        "",
+        "The drawing shows no digit: nothing in it has a stroke of 8 pixels or more; draw a larger "
+        "one.",
+        "The drawing shows 2 shapes side by side, not one digit; clear it and draw one, with "
+        "strokes that touch.",
     ]
 
 
@@ -185,7 +196,7 @@ def by_python(images, *, stroke=0.0, degrees=0.0, right=0, down=0):
     "how",
     [
         {},
-        *({"right": right, "down": down} for right, down in ((3, 0), (-2, 5), (0, -7), (40, 0))),
+        *({"right": right, "down": down} for right, down in ((3, 0), (-2, 5), (0, -7), (28, 0))),
         *({"degrees": degrees} for degrees in (10, -25, 45, 90, 180)),
         *({"stroke": pixels} for pixels in (-1, -0.5, 0.3, 1, 1.5, 2)),
         {"stroke": 0.5, "degrees": -20, "right": 2, "down": 1},
@@ -199,19 +210,19 @@ def test_distortions_are_those_of_the_comparison(tab, images, how):
 
 def test_noise_is_gaussian_and_clipped(tab):
     """On grey, where nothing is clipped, and on paper and ink, where half is."""
-    flat = [np.full((1, 200, 200), level, np.float32) for level in (0.5, 0, 1)]
+    flat = [np.full((1, 100, 100), level, np.float32) for level in (0.5, 0, 1)]
     grey, paper, ink = distorted(tab, flat, noise=0.1, seed=7)
     sigma, n = 25.5, grey.size
     assert abs(grey.mean() - 127.5) < 0.5 + 4 * sigma / n**0.5
-    assert grey.std() == pytest.approx(sigma, rel=0.02)
+    assert grey.std() == pytest.approx(sigma, rel=0.03)
     for distance, fraction in ((1, 0.6827), (2, 0.9545), (3, 0.9973)):
         inside = (np.abs(grey - grey.mean()) < distance * sigma).mean()
-        assert inside == pytest.approx(fraction, abs=0.015)
+        assert inside == pytest.approx(fraction, abs=0.02)
     neighbours = np.corrcoef(grey[0, :, 1:].ravel(), grey[0, :, :-1].ravel())[0, 1]
     assert abs(neighbours) < 4 / n**0.5
     mean = sigma / (2 * np.pi) ** 0.5
-    assert paper.mean() == pytest.approx(mean, rel=0.03)
-    assert 255 - ink.mean() == pytest.approx(mean, rel=0.03)
+    assert paper.mean() == pytest.approx(mean, rel=0.06)
+    assert 255 - ink.mean() == pytest.approx(mean, rel=0.06)
 
 
 def test_noise_depends_on_its_seed_alone(tab):
