@@ -57,6 +57,19 @@ def test_digits_have_the_size_and_the_place_of_mnist(digits, tmp_path):
         assert image.max() == 255
 
 
+@pytest.mark.parametrize("width", [20, 22, 24, 26])
+def test_a_straight_line_has_one_place(width, tmp_path):
+    """Its centre lies between two pixels: the last digits of a sum must not choose one of them."""
+    picture = np.full((280, 280), 255, np.uint8)
+    picture[30:250, 120 : 120 + width] = 0
+    Image.fromarray(picture).save(tmp_path / "one.png")
+    (image,) = prepare(tmp_path / "one.png").images
+    assert [list(np.flatnonzero(image.any(axis=axis))) for axis in (1, 0)] == [
+        list(range(4, 24)),
+        [14, 15],
+    ]
+
+
 def test_mnist_shaped_pictures_pass_unchanged(digits, tmp_path):
     path = tmp_path / "digit.png"
     for digit in digits[:5]:
