@@ -1,10 +1,12 @@
 """The drawing page, built from trained nets, in a real browser: Debian's chromium.
 
-A test that asks for `page` or `open_page` is marked `browser`. It is skipped where there is no
-browser, and fails if the page writes an error to the console or asks for anything but itself.
+Tests that ask for `page`, `open_page` or `functions` are marked `browser`. They are skipped where
+there is no browser, and fail if the page writes an error to the console or asks for anything but
+itself.
 """
 
 import shutil
+from contextlib import contextmanager
 
 import idx_files
 import pytest
@@ -20,6 +22,8 @@ FLAGS += ["--disable-background-networking", "--disable-component-update", "--di
 def small_mnist(shared):
     """A folder with few of MNIST's images, as four IDX files."""
 
+    from common.datasets.idx import read_idx
+
     def write(folder):
         for name, count in (
             (idx_files.TRAIN_IMAGES, 120),
@@ -29,8 +33,6 @@ def small_mnist(shared):
         ):
             array = read_idx(idx_files.MNIST / name)
             idx_files.write_idx(folder / name, array[:count])
-
-    from common.datasets.idx import read_idx
 
     return shared.folder("small_mnist", write)
 
@@ -67,35 +69,31 @@ def browser():
         started.close()
 
 
-@pytest.fixture
-def open_page(browser):
-    """A function: an HTML file, and options of a Playwright context → the page, opened.
+@contextmanager
+def opening(browser):
+    """Give a function: an HTML file, and options of a Playwright context → the page, opened.
 
-    At the end of the test no page may have reported an error or asked for another file.
+    At the end no page may have reported an error or asked for another file.
     """
     contexts, problems = [], []
-
-    def listen(page):
-        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda said: said.type in ("error", "warning") and problems.append(said.text),
-        )
-
-        def requested(request):
-            if request.url != page.url and not request.url.startswith((own, "data:", "blob:")):
-                problems.append(f"request: {request.url}")
-
-        own = page.address
-        page.on("request", requested)
 
     def open_file(path, **options):
         options = {"viewport": {"width": 1280, "height": 800}} | options
         contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.address = path.resolve().as_uri()
-        listen(page)
-        page.goto(page.address)
+        page, own = contexts[-1].new_page(), path.resolve().as_uri()
+
+        def said(message):
+            if message.type in ("error", "warning"):
+                problems.append(f"{message.type}: {message.text}")
+
+        def requested(request):
+            if not request.url.startswith((own, "data:", "blob:")):
+                problems.append(f"request: {request.url}")
+
+        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
+        page.on("console", said)
+        page.on("request", requested)
+        page.goto(own)
         return page
 
     yield open_file
@@ -105,6 +103,20 @@ def open_page(browser):
 
 
 @pytest.fixture
+def open_page(browser):
+    """A function that opens an HTML file, see `opening`."""
+    with opening(browser) as open_file:
+        yield open_file
+
+
+@pytest.fixture
 def page(open_page, built):
     """The page of the three trained nets, opened in a window of 1280 × 800."""
     return open_page(built)
+
+
+@pytest.fixture(scope="module")
+def functions(browser, built):
+    """The same page for all tests of a file that only call its functions."""
+    with opening(browser) as open_file:
+        yield open_file(built)

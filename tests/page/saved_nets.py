@@ -35,10 +35,15 @@ def save(folder, build, shape=SHAPE, names=NAMES, last=tf.nn.softmax, **note):
         x = tf.placeholder(tf.uint8, [None, shape[0] * shape[1]], name="x")
         training = tf.placeholder_with_default(False, [], name="is_training")
         y_pred = last(build(tf.cast(x, tf.float32) / 255, training))
-        net = Net(graph, x, None, None, None, y_pred, None, training)
         with tf.Session(graph=graph) as session:
             session.run(tf.global_variables_initializer())
-            found = inference_graph(session, net)
+            net = Net(graph, x, None, None, None, y_pred, None, training)
+            return write(folder, session, net, {"image_shape": shape, "class_names": names, **note})
+
+
+def write(folder, session, net, note):
+    """Write the net of a session as a run does; what `note` says stands beside it."""
+    found = inference_graph(session, net)
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         ends = [found.images, found.probabilities]
         x, y_pred = tf.import_graph_def(found.graph, return_elements=ends, name="")
@@ -46,6 +51,5 @@ def save(folder, build, shape=SHAPE, names=NAMES, last=tf.nn.softmax, **note):
         tf.saved_model.simple_save(session, str(folder / "saved_model"), *ends)
     extra = folder / "saved_model" / "assets.extra"
     extra.mkdir()
-    note = {"image_shape": [*shape], "class_names": [*names], **note}
     (extra / "classes.json").write_text(json.dumps(note))
     return folder

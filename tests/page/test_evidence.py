@@ -98,10 +98,10 @@ def gradients(layers):
 
 
 @pytest.mark.parametrize("layers", [*PIECEWISE_LINEAR, *map(curved, OTHERS)])
-def test_it_is_tensorflows_gradient(layers, page):
+def test_it_is_tensorflows_gradient(layers, functions):
     scores, expected = gradients(layers)
     wanted = [(image.tolist(), k) for image in IMAGES for k in range(3)]
-    found = page.evaluate(EVIDENCE, [pack(layers, "float32")[0], wanted])
+    found = functions.evaluate(EVIDENCE, [pack(layers, "float32")[0], wanted])
     assert len(found) == scores.size
     for one, score, pixels in zip(found, scores.ravel(), expected.reshape(-1, 72), strict=True):
         size = np.abs(pixels).max()
@@ -113,12 +113,12 @@ def test_it_is_tensorflows_gradient(layers, page):
             assert abs(one["rest"]) < 1e-4 * max(size, 1)
 
 
-def test_the_evidence_of_the_trained_nets_adds_up_to_the_scores(page, small_mnist):
+def test_the_evidence_of_the_trained_nets_adds_up_to_the_scores(functions, small_mnist):
     """To all ten, not only to that of the class that they give."""
     from common.data import load_data
 
     image = load_data(small_mnist).test.images[3]
-    for network in page.evaluate(OF_THE_PAGE, image.tolist()):
+    for network in functions.evaluate(OF_THE_PAGE, image.tolist()):
         assert len(network) == 10
         for one in network:
             assert one["score"] == one["given"]
@@ -127,14 +127,14 @@ def test_the_evidence_of_the_trained_nets_adds_up_to_the_scores(page, small_mnis
             assert not np.array(one["pixels"])[image == 0].any()
 
 
-def test_for_softmax_regression_it_is_weight_times_pixel(page, runs, small_mnist):
+def test_for_softmax_regression_it_is_weight_times_pixel(functions, runs, small_mnist):
     from common.data import load_data
     from common.page.chain import read_chain
     from common.run.model import Model
 
     image = load_data(small_mnist).test.images[7]
     layer = read_chain(Model(runs[0]))[-1]
-    found = page.evaluate(OF_THE_PAGE, image.tolist())[0]
+    found = functions.evaluate(OF_THE_PAGE, image.tolist())[0]
     for k, one in enumerate(found):
         expected = layer.arrays["weights"][:, k] * (image / 255)
         np.testing.assert_allclose(one["pixels"], expected, rtol=2**-10, atol=1e-6)

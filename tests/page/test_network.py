@@ -53,7 +53,7 @@ def windows(count, sizes):
         yield (height, width, int(RANDOM.integers(1, 4))), size, strides
 
 
-def test_convolutions(page):
+def test_convolutions(functions):
     cases, expected = [], []
     for shape, size, strides in windows(60, 6):
         dilations = RANDOM.integers(1, 3, 2).tolist() if strides == [1, 1] else [1, 1]
@@ -70,11 +70,11 @@ def test_convolutions(page):
             layer = Layer("conv", expected[-1].shape, "", arrays, options)
             cases.append(([first, layer], pixels))
     assert len(cases) > 90
-    check(page, cases, expected)
+    check(functions, cases, expected)
 
 
 @pytest.mark.parametrize(("kind", "join"), [("max_pool", np.max), ("average_pool", np.mean)])
-def test_pooling(page, kind, join):
+def test_pooling(functions, kind, join):
     cases, expected = [], []
     for shape, size, strides in windows(40, 4):
         for padding in ("SAME", "VALID"):
@@ -84,10 +84,10 @@ def test_pooling(page, kind, join):
             options = {"size": size, "strides": strides, "padding": padding}
             expected.append(numpy_layers.pool(pixels / 255 - 2, join, **options))
             cases.append(([first, Layer(kind, expected[-1].shape, "", {}, options)], pixels))
-    check(page, cases, expected)
+    check(functions, cases, expected)
 
 
-def test_layers_without_windows(page):
+def test_layers_without_windows(functions):
     shape = (5, 4, 3)
     pixels, first = image(shape)
     values = pixels / 255
@@ -96,7 +96,7 @@ def test_layers_without_windows(page):
     flat = Layer("flatten", (60,))
     options = {"before": [1, 0], "after": [2, 3]}
     check(
-        page,
+        functions,
         [
             ([wide], pixels),
             ([first, Layer("scale", shape, "", {"factor": factor, "offset": offset})], pixels),
@@ -116,32 +116,32 @@ def test_layers_without_windows(page):
     )
 
 
-def test_activations(page):
+def test_activations(functions):
     pixels = np.arange(256).reshape(16, 16, 1)
     arrays = {"factor": np.full(1, 0.1, np.float32), "offset": np.full(1, -12.75, np.float32)}
     first, values = Layer("pixels", pixels.shape, "", arrays), pixels * 0.1 - 12.75
     kinds = {**numpy_layers.ACTIVATIONS, "leaky_relu": lambda x: np.where(x > 0, x, 0.3 * x)}
     layers = [Layer(kind, pixels.shape, "", {}, {"alpha": 0.3}) for kind in kinds]
     expected = [function(values) for function in kinds.values()]
-    check(page, [([first, layer], pixels) for layer in layers], expected)
+    check(functions, [([first, layer], pixels) for layer in layers], expected)
 
 
-def test_scores_and_probabilities(page):
+def test_scores_and_probabilities(functions):
     """Scores of any size, of which a softmax without care would overflow."""
     weights = np.diag(np.array([1, 2, 4, -3], np.float32)) * 300
     layer = Layer("dense", (4,), "", {"weights": weights, "bias": np.zeros(4, np.float32)})
     pixels = np.array([255, 126, 60, 10])
     case = (pack([Layer("pixels", (4,), "", PIXELS), layer], "float32")[0], pixels.tolist())
-    [[outputs, scores, found]] = page.evaluate(OUTPUTS, [case])
+    [[outputs, scores, found]] = functions.evaluate(OUTPUTS, [case])
     np.testing.assert_allclose(scores, pixels / 255 @ weights, rtol=1e-5)
     np.testing.assert_allclose(found, numpy_layers.softmax(np.array(scores)), rtol=1e-4, atol=1e-30)
     assert outputs[-1] == scores
 
 
-def test_an_image_of_the_last_call_is_not_confused_with_another(page):
+def test_an_image_of_the_last_call_is_not_confused_with_another(functions):
     layers = [Layer("pixels", (3,), "", PIXELS)]
     json_layers = pack(layers, "float32")[0]
-    found = page.evaluate(
+    found = functions.evaluate(
         """layers => {
             const net = Network.read({layers}), other = Network.read({layers});
             const pixels = new Uint8Array([0, 255, 51]);
@@ -157,12 +157,12 @@ def test_an_image_of_the_last_call_is_not_confused_with_another(page):
 
 
 @pytest.mark.parametrize("kind", ["float16", "int8", "float32"])
-def test_weights_are_decoded_as_they_were_rounded(page, kind):
+def test_weights_are_decoded_as_they_were_rounded(functions, kind):
     array = np.concatenate([floats(300, 8), 1e-6 * floats(40, 8), 60_000 * floats(1, 8) / 4])
     array[:, 0] = 0
     packed, back = rounded(array, kind)
     layer = {"kind": "dense", "shape": [8], "weights": packed, "bias": rounded(floats(8), kind)[0]}
-    found = page.evaluate(
+    found = functions.evaluate(
         "layer => Array.from(Network.read({layers: [layer]}).layers[0].weights.values)",
         json.loads(json.dumps(layer)),
     )

@@ -45,8 +45,8 @@ def check(page, runs, images, most_different):
         assert np.abs(one - expected)[:200].max() < BOUND
 
 
-def test_a_thousand_test_images(page, runs, small_mnist):
-    check(page, runs, load_data(small_mnist).test.images, 1)
+def test_a_thousand_test_images(functions, runs, small_mnist):
+    check(functions, runs, load_data(small_mnist).test.images, 1)
 
 
 @pytest.mark.slow
