@@ -1,0 +1,343 @@
+/* Ties the page together: from a stroke, a test image or a slider to the bars, then to the reasons.
+
+    drawing ──Preparation──┐
+                           ├─> image ──Distortion──> seen ──Network──> bars ──later──> evidence, maps
+    test image ────────────┘                                                                       */
+"use strict";
+
+window.Page = (() => {
+  const LATER = 90; // milliseconds from the bars to evidence and feature maps
+  const QUIET = 700; // milliseconds without a change before a screen reader hears the answers
+  const NEUTRAL = { right: 0, down: 0, degrees: 0, stroke: 0, noise: 0 };
+
+  const find = (id) => document.getElementById(id);
+  let data; // what common/page/build.py wrote into the page
+  let nets; // the networks, their weights decoded
+  let columns; // for each net what Panels.column returns
+  let tests; // the test images, Uint8Array, one after the other
+  let queues; // the numbers of the test images still to come: { plain, hard }
+
+  const state = {
+    image: null, // what was prepared, or a test image; null if there is nothing to read
+    test: null, // the number of the test image, or null for a drawing
+    message: "", // why there is nothing to read
+    notes: [], // of the preparation
+    change: { ...NEUTRAL },
+    seed: 1, // of the noise
+    chosen: null, // the class to explain, or null for each net's own answer
+    seen: null, // the image as the nets get it
+    answers: [], // of each net: probabilities, best class, outputs of all layers
+  };
+
+  // Milliseconds from each stroke's event to its bars.
+  const times = [];
+  let strokeTime = null; // when the oldest event was handled that the bars do not show yet
+  let reasonsTimer = null;
+  let speechTimer = null;
+
+  function start() {
+    data = JSON.parse(find("data").textContent);
+    nets = data.networks.map((network) => Network.read(network));
+    tests = Uint8Array.from(atob(data.images.data), (letter) => letter.charCodeAt(0));
+    const hard = new Set(data.hard);
+    const plain = [...data.labels.keys()].filter((k) => !hard.has(k));
+    queues = { plain: { all: plain, next: 0 }, hard: { all: [...hard], next: 0 } };
+    columns = data.networks.map((network, k) => Panels.column(network, k, data.classes, choose));
+    find("nets").append(...columns.map(({ article }) => article));
+    writeWords();
+    Maps.start(find("inside"), data.networks, nets);
+    Drawing.start(find("drawing"), drawn);
+    listen();
+    find("hard").hidden = hard.size === 0;
+    find("next").hidden = plain.length === 0;
+    if (hard.size) showTest("hard", mostTelling());
+    else if (plain.length) showTest("plain");
+    else nothing();
+  }
+
+  /** Adapt the words of the page to its classes and nets. */
+  function writeWords() {
+    const digits = data.classes.every((name) => /^\d$/.test(name));
+    const words = data.classes.some((name) => [...name].length > 2);
+    document.body.classList.toggle("words", words);
+    document.body.classList.toggle("many", data.classes.length > 12);
+    const count = ["", "one net reads it", "two nets read it", "three nets read it"][nets.length] ??
+      `${nets.length} nets read it`;
+    const what = digits ? "Draw a digit" : "Draw a picture";
+    find("title").textContent = document.title = `${what}: ${count}`;
+    find("subtitle").textContent = "Everything happens in this page; nothing is sent anywhere.";
+    find("hint").textContent = `${what} here`;
+    find("drawing").setAttribute("aria-label", `Paper: ${what.toLowerCase()} here`);
+    find("seen-title").textContent = `What the net${nets.length > 1 ? "s" : ""} see${
+      nets.length > 1 ? "" : "s"}: ${data.shape[1]} × ${data.shape[0]} pixels`;
+    const linear = (network) =>
+      network.layers.every(({ kind }) => ["dense", "flatten", "scale"].includes(kind)) &&
+      network.layers.filter(({ kind }) => kind === "dense").length === 1;
+    const names = (some) => some.map(({ name }) => name).join(", ");
+    const [one, more] = [data.networks.filter(linear), data.networks.filter((n) => !linear(n))];
+    const methods = [];
+    if (one.length) methods.push(`${names(one)}: weight × pixel`);
+    if (more.length) methods.push(`${names(more)}: gradient × pixel`);
+    find("method").textContent = `${methods.join("; ")}. Softmax turns the scores of all classes ` +
+      "into the probabilities.";
+    const lost = data.networks.map(({ name, rounding }) => rounding &&
+      `${name} ${(100 * rounding.test_accuracy).toFixed(2)} %`).filter(Boolean);
+    const kinds = new Set(data.networks.map(({ rounding }) => rounding?.kind).filter(Boolean));
+    find("about").textContent = (lost.length
+      ? `The weights stand in this page as ${[...kinds].join(" and ")} numbers; so rounded, the nets ` +
+        `classify the test images with: ${lost.join(", ")}. ` : "") + (data.source ?? "");
+  }
+
+  function listen() {
+    find("clear").addEventListener("click", () => {
+      Drawing.clear();
+      drawnAnew();
+    });
+    find("undo").addEventListener("click", undo);
+    find("next").addEventListener("click", () => showTest("plain"));
+    find("hard").addEventListener("click", () => showTest("hard"));
+    find("own").addEventListener("click", () => choose(null));
+    find("reset").addEventListener("click", () => change(NEUTRAL));
+    document.addEventListener("keydown", (event) => {
+      const control = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
+      if (control && event.key.toLowerCase() === "z") {
+        event.preventDefault();
+        undo();
+      }
+    });
+    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    for (const id of ["drawing", "seen"]) {
+      find(id).addEventListener("keydown", (event) => {
+        if (!steps[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        shift(...steps[event.key]);
+      });
+    }
+    for (const button of document.querySelectorAll("[data-shift]")) {
+      const step = button.dataset.shift.split(" ").map(Number);
+      button.addEventListener("click", () => shift(...step));
+    }
+    // The slider turns clockwise to the right; Distortion counts anticlockwise.
+    find("rotation").addEventListener("input", (event) => change({ degrees: -event.target.value }));
+    find("stroke").addEventListener("input", (event) => change({ stroke: +event.target.value }));
+    find("noise").addEventListener("input", (event) => change({ noise: +event.target.value }));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+      if (state.test !== null && Drawing.isEmpty()) Drawing.show(ghost(state.test));
+      showReasons();
+    });
+  }
+
+  // Where the image comes from.
+
+  /** A piece of a stroke was drawn: read it in the next picture of the screen. */
+  function drawn(time) {
+    if (strokeTime !== null) return; // this picture is already asked for
+    strokeTime = time;
+    requestAnimationFrame(() => {
+      if (state.test !== null || state.image === null) anew();
+      read();
+      times.push(performance.now() - strokeTime);
+      strokeTime = null;
+    });
+  }
+
+  function undo() {
+    if (Drawing.undo()) drawnAnew();
+  }
+
+  function drawnAnew() {
+    anew();
+    read();
+  }
+
+  /** Each new digit starts undistorted, each net's own answer explained. */
+  function anew() {
+    state.test = null;
+    state.chosen = null;
+    state.change = { ...NEUTRAL };
+    state.seed += 1;
+    writeChange();
+  }
+
+  /** Prepare the drawing and show what the nets make of it. */
+  function read() {
+    const drawing = Drawing.pixels();
+    const { shape, polarity } = data;
+    const prepared = Drawing.isEmpty()
+      ? { error: "Nothing is drawn yet." }
+      : Preparation.prepare(drawing, { shape, polarity });
+    state.image = prepared.error ? null : prepared.image;
+    state.message = prepared.error ?? "";
+    state.notes = prepared.notes ?? [];
+    update();
+  }
+
+  function nothing() {
+    anew();
+    read();
+  }
+
+  const testImage = (number) => {
+    const pixels = data.shape[0] * data.shape[1];
+    return tests.slice(number * pixels, (number + 1) * pixels);
+  };
+
+  const ghost = (number) => Panels.inkOf(testImage(number), data.shape);
+
+  /** Show the next test image of a queue, "plain" or "hard". */
+  function showTest(queue, place = queues[queue].next) {
+    const { all } = queues[queue];
+    queues[queue].next = (place + 1) % all.length;
+    const number = all[place];
+    anew();
+    state.test = number;
+    state.image = testImage(number);
+    state.message = "";
+    state.notes = [];
+    Drawing.show(ghost(number));
+    update();
+  }
+
+  /** Return the place in the hard images of one on which the nets differ most and the last, the
+   * strongest, is right: the image that the page opens with. */
+  function mostTelling() {
+    let [best, most] = [0, -1];
+    for (const [place, number] of queues.hard.all.slice(0, 8).entries()) {
+      const answers = nets.map((net) => bestOf(Network.run(net, testImage(number)).probabilities));
+      const right = answers.at(-1) === data.labels[number] && !data.disputed.includes(number);
+      const value = new Set(answers).size + (right ? nets.length : 0);
+      if (value > most) [best, most] = [place, value];
+    }
+    return best;
+  }
+
+  const bestOf = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
+
+  // How the image is changed.
+
+  function change(part) {
+    Object.assign(state.change, part);
+    writeChange();
+    update();
+  }
+
+  function shift(right, down) {
+    const within = (value, size) => Math.max(-size, Math.min(size, value));
+    const [height, width] = data.shape;
+    change({
+      right: within(state.change.right + right, width),
+      down: within(state.change.down + down, height),
+    });
+  }
+
+  /** Write the sliders' values in words. */
+  function writeChange() {
+    const { right, down, degrees, stroke, noise } = state.change;
+    const side = (value, positive, negative) =>
+      value ? `${Math.abs(value)} ${value > 0 ? positive : negative}` : "";
+    const texts = {
+      rotation: degrees ? `${Math.abs(degrees)}° ${degrees < 0 ? "" : "anti"}clockwise` : "0°",
+      stroke: stroke ? `${Panels.signed(stroke, 2)} pixel${Math.abs(stroke) > 1 ? "s" : ""}` : "as it is",
+      noise: noise ? `σ ${noise.toFixed(2)} of ink` : "none",
+      shift: [side(right, "right", "left"), side(down, "down", "up")].filter(Boolean).join(", ") || "none",
+    };
+    const values = { rotation: -degrees || 0, stroke, noise };
+    for (const [id, text] of Object.entries(texts)) {
+      find(`${id}-value`).textContent = text;
+      if (!(id in values)) continue;
+      find(id).value = values[id];
+      find(id).setAttribute("aria-valuetext", text);
+    }
+    find("reset").disabled = Object.entries(NEUTRAL).every(([name, value]) => state.change[name] === value);
+  }
+
+  // What the nets make of it.
+
+  function update() {
+    const { image, change: how, seed } = state;
+    state.seen = image && Distortion.apply(image, { shape: data.shape, ...how, seed });
+    state.answers = nets.map((net) => (state.seen ? Network.run(net, state.seen) : null));
+    const truth = state.test === null ? null : data.labels[state.test];
+    state.answers.forEach((answer, k) => {
+      const best = columns[k].showAnswer(answer && answer.probabilities, truth);
+      if (answer) answer.best = best;
+    });
+    Panels.paintGrey(find("seen"), state.seen ?? new Uint8Array(data.shape[0] * data.shape[1]), data.shape);
+    find("verdict").textContent = verdict();
+    writeSource();
+    find("hint").hidden = !Drawing.isEmpty();
+    find("undo").disabled = !Drawing.canUndo();
+    reasonsTimer ??= setTimeout(showReasons, LATER);
+    clearTimeout(speechTimer);
+    speechTimer = setTimeout(speak, QUIET);
+  }
+
+  /** Say under the image where it comes from. */
+  function writeSource() {
+    const source = find("seen-source");
+    if (state.test === null) {
+      source.textContent = state.notes.join(" ") ||
+        (state.image ? "Cropped, scaled and centred as the training images were." : "");
+      return;
+    }
+    source.textContent = `A test image. True class: ${data.classes[data.labels[state.test]]}. `;
+    if (data.disputed.includes(state.test)) {
+      source.append(Panels.element("span", "doubt", "People dispute this label."));
+    }
+  }
+
+  /** Say in a sentence what the nets answer, or why there is nothing to read. */
+  function verdict() {
+    if (!state.seen) return state.message;
+    const answers = state.answers.map(({ best }) => data.classes[best]);
+    const names = data.networks.map(({ name }) => name);
+    const given = [...new Set(answers)];
+    if (answers.length === 1) return `The ${names[0]} reads ${answers[0]}.`;
+    if (given.length === 1) return `${answers.length === 2 ? "Both" : "All"} nets read ${given[0]}.`;
+    const parts = given.map((answer) => {
+      const who = names.filter((_, k) => answers[k] === answer);
+      return `${who.join(" and ")} read${who.length > 1 ? "" : "s"} ${answer}`;
+    });
+    return `The nets disagree: ${parts.join(", ")}.`;
+  }
+
+  /** Let a screen reader say the answers. */
+  function speak() {
+    find("spoken").textContent = state.seen
+      ? data.networks.map(({ name }, k) => {
+        const { best, probabilities } = state.answers[k];
+        return `${name}: ${data.classes[best]}, ${Panels.percent(probabilities[best])}.`;
+      }).join(" ")
+      : state.message;
+  }
+
+  /** Choose the class to explain: its number, or null for each net's own answer. */
+  function choose(classIndex) {
+    state.chosen = classIndex;
+    showReasons();
+  }
+
+  /** Show the evidence and the feature maps: after the bars, since they take longer. */
+  function showReasons() {
+    clearTimeout(reasonsTimer);
+    reasonsTimer = null;
+    find("own").disabled = state.chosen === null;
+    nets.forEach((net, k) => {
+      const answer = state.answers[k];
+      const classIndex = answer && (state.chosen ?? answer.best);
+      const evidence = answer && Evidence.of(net, state.seen, classIndex);
+      columns[k].showEvidence(evidence, classIndex, state.seen, data.shape);
+    });
+    Maps.show(state.seen, state.answers);
+  }
+
+  /** Return the median of the milliseconds from stroke to bars, NaN before the first stroke. */
+  function medianTime() {
+    const sorted = [...times].sort((one, other) => one - other);
+    return sorted.length ? sorted[sorted.length >> 1] : NaN;
+  }
+
+  return { start, state, times, medianTime };
+})();
+
+Page.start();

@@ -1,0 +1,166 @@
+/* What people see of the computations: images as pixels, and a column for each net with its answer,
+its probabilities and the evidence for a class. */
+"use strict";
+
+window.Panels = (() => {
+  /** Return a colour of page.css, for example "--for", as [red, green, blue]. */
+  function colour(name) {
+    const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    return [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+  }
+
+  /** Return the colour that lies `part` (0 to 1) of the way from one to another. */
+  const mix = (from, to, part) => from.map((value, k) => value + (to[k] - value) * part);
+
+  /** Paint a canvas of height × width pixels; `colourOf(k)` gives the colour of pixel k. */
+  function paint(canvas, [height, width], colourOf) {
+    if (canvas.width !== width) canvas.width = width;
+    if (canvas.height !== height) canvas.height = height;
+    const picture = new ImageData(width, height);
+    for (let k = 0; k < height * width; k++) {
+      const [red, green, blue, opaque = 255] = colourOf(k);
+      picture.data.set([red, green, blue, opaque], 4 * k);
+    }
+    canvas.getContext("2d").putImageData(picture, 0, 0);
+  }
+
+  /** Paint an image of grey levels, 0 to 255, as it is: 0 black, 255 white. */
+  function paintGrey(canvas, image, shape) {
+    paint(canvas, shape, (k) => [image[k], image[k], image[k]]);
+  }
+
+  /** Return the ink of an image as a transparent canvas in the text colour of the page. */
+  function inkOf(image, shape) {
+    const canvas = document.createElement("canvas");
+    const ink = colour("--ink");
+    paint(canvas, shape, (k) => [...ink, image[k]]);
+    return canvas;
+  }
+
+  /** Paint numbers of both signs: positive red, negative blue, `largest` in full colour.
+   *
+   * `under` are grey levels, 0 to 255, of an image that shimmers through where the numbers are
+   * near 0; it may be left out. */
+  function paintSigned(canvas, values, shape, largest, under = null) {
+    const [paper, ink] = [colour("--card"), colour("--ink")];
+    const ends = [colour("--against"), colour("--for")];
+    paint(canvas, shape, (k) => {
+      const ground = under ? mix(paper, ink, (0.2 * under[k]) / 255) : paper;
+      // The root makes small numbers visible: the colours give an order, the sum is in words.
+      const strength = Math.sqrt(Math.min(Math.abs(values[k]) / largest, 1)) || 0;
+      return mix(ground, ends[values[k] > 0 ? 1 : 0], strength);
+    });
+  }
+
+  /** Return a probability as a percentage that is never rounded up to 100. */
+  function percent(probability) {
+    if (probability >= 0.9999) return "> 99.99 %";
+    return `${(100 * probability).toFixed(probability < 0.99 ? 0 : 2)} %`;
+  }
+
+  /** The same in at most six characters, for the bars. */
+  function shortPercent(probability) {
+    return probability > 0.99 ? "> 99 %" : `${Math.round(100 * probability)} %`;
+  }
+
+  /** Return a number with its sign and one digit: "+8.1", "−0.3". */
+  function signed(number, digits = 1) {
+    const text = Math.abs(number).toFixed(digits);
+    return Number(text) === 0 ? text : (number < 0 ? "−" : "+") + text;
+  }
+
+  /** Write the sum that `Evidence.of` returns so that its rounded terms add up:
+   * "pixels +8.1, biases +1.2 = score 9.3". */
+  function sumInWords({ bias, score, rest }) {
+    const tenths = (number) => Math.round(10 * number);
+    const [all, biases] = [tenths(score), tenths(bias)];
+    const others = Math.abs(rest) >= 0.05 ? tenths(rest) : 0;
+    const terms = [`pixels ${signed((all - biases - others) / 10)}`, `biases ${signed(biases / 10)}`];
+    if (others) terms.push(`rest ${signed(others / 10)}`);
+    return `${terms.join(", ")} = score ${signed(all / 10).replace("+", "")}`;
+  }
+
+  const element = (tag, className = "", text = "") =>
+    Object.assign(document.createElement(tag), { className, textContent: text });
+
+  /** Make the column of a net, number `place` on the page.
+   *
+   * `choose(classIndex)` is called when somebody wants the evidence for a class. Returns functions
+   * that show results in the column. */
+  function column(net, place, classes, choose) {
+    const article = element("article", "net");
+    article.append(element("h2", "", net.name));
+    const facts = element("p", "facts");
+    facts.append(
+      element("span", "", `${net.parameters.toLocaleString("en")} parameters`),
+      element("span", "", `${(100 * net.test_accuracy).toFixed(2)} % of test images`),
+    );
+    facts.title = `trained by ${net.command}`;
+    const answer = element("p", "answer");
+    const [name, sure, mark] = ["class", "sure", "mark"].map((part) => element("span", part));
+    answer.append(name, sure, mark);
+
+    const bars = element("fieldset", "bars");
+    bars.append(element("legend", "unseen", `${net.name}: probabilities; choose a class to explain`));
+    const rows = classes.map((text, k) => {
+      const label = element("label");
+      const input = Object.assign(element("input"), { type: "radio", name: `net-${place}`, value: k });
+      input.addEventListener("change", () => choose(k));
+      const track = element("span", "track");
+      const [bar, number] = [element("span", "bar"), element("span", "percent")];
+      track.append(bar);
+      label.append(input, element("span", "name", text), track, number);
+      label.title = text;
+      bars.append(label);
+      return { label, input, bar, number };
+    });
+
+    const figure = element("figure", "why");
+    const map = element("canvas");
+    map.setAttribute("role", "img");
+    const caption = element("figcaption");
+    figure.append(map, caption);
+    article.append(facts, answer, bars, figure);
+
+    /** Show probabilities (null: nothing to read), and whether the true class, if known, won. */
+    function showAnswer(probabilities, truth) {
+      const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
+      name.textContent = best < 0 ? "–" : classes[best];
+      sure.textContent = best < 0 ? "" : percent(probabilities[best]);
+      const known = best >= 0 && truth !== null;
+      mark.textContent = known ? (best === truth ? "✓ right" : "✗ wrong") : "";
+      answer.classList.toggle("right", known && best === truth);
+      answer.classList.toggle("wrong", known && best !== truth);
+      rows.forEach(({ label, bar, number }, k) => {
+        const part = probabilities ? probabilities[k] : 0;
+        bar.style.transform = `scaleX(${part})`;
+        number.textContent = probabilities ? shortPercent(part) : "";
+        label.classList.toggle("best", k === best);
+      });
+      return best;
+    }
+
+    /** Show `evidence` for a class on top of the image; null where there is none. */
+    function showEvidence(evidence, classIndex, image, shape) {
+      rows.forEach(({ input }, k) => (input.checked = evidence !== null && k === classIndex));
+      if (!evidence) {
+        paintGrey(map, [], shape);
+        paint(map, shape, () => [0, 0, 0, 0]);
+        caption.textContent = "";
+        map.setAttribute("aria-label", "no evidence: there is no image");
+        return;
+      }
+      const largest = evidence.pixels.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      paintSigned(map, evidence.pixels, shape, largest, image);
+      const sum = sumInWords(evidence);
+      caption.replaceChildren(element("b", "", `Why ${classes[classIndex]}? `), sum);
+      map.setAttribute("aria-label", `Evidence of ${net.name} for ${classes[classIndex]}: ${sum}`);
+    }
+
+    return { article, showAnswer, showEvidence };
+  }
+
+  return {
+    colour, paintGrey, paintSigned, inkOf, percent, signed, sumInWords, element, column,
+  };
+})();
