@@ -57,35 +57,15 @@ window.Page = (() => {
 
   /** Adapt the words of the page to its classes and nets. */
   function writeWords() {
-    const digits = data.classes.every((name) => /^\d$/.test(name));
-    const words = data.classes.some((name) => [...name].length > 2);
-    document.body.classList.toggle("words", words);
+    document.body.classList.toggle("words", data.classes.some((name) => [...name].length > 2));
     document.body.classList.toggle("many", data.classes.length > 12);
-    const count = ["", "one net reads it", "two nets read it", "three nets read it"][nets.length] ??
-      `${nets.length} nets read it`;
-    const what = digits ? "Draw a digit" : "Draw a picture";
-    find("title").textContent = document.title = `${what}: ${count}`;
-    find("subtitle").textContent = "Everything happens in this page; nothing is sent anywhere.";
-    find("hint").textContent = `${what} here`;
-    find("drawing").setAttribute("aria-label", `Paper: ${what.toLowerCase()} here`);
-    find("seen-title").textContent = `What the net${nets.length > 1 ? "s" : ""} see${
-      nets.length > 1 ? "" : "s"}: ${data.shape[1]} × ${data.shape[0]} pixels`;
-    const linear = (network) =>
-      network.layers.every(({ kind }) => ["dense", "flatten", "scale"].includes(kind)) &&
-      network.layers.filter(({ kind }) => kind === "dense").length === 1;
-    const names = (some) => some.map(({ name }) => name).join(", ");
-    const [one, more] = [data.networks.filter(linear), data.networks.filter((n) => !linear(n))];
-    const methods = [];
-    if (one.length) methods.push(`${names(one)}: weight × pixel`);
-    if (more.length) methods.push(`${names(more)}: gradient × pixel`);
-    find("method").textContent = `${methods.join("; ")}. Softmax turns the scores of all classes ` +
-      "into the probabilities.";
-    const lost = data.networks.map(({ name, rounding }) => rounding &&
-      `${name} ${(100 * rounding.test_accuracy).toFixed(2)} %`).filter(Boolean);
-    const kinds = new Set(data.networks.map(({ rounding }) => rounding?.kind).filter(Boolean));
-    find("about").textContent = (lost.length
-      ? `The weights stand in this page as ${[...kinds].join(" and ")} numbers; so rounded, the nets ` +
-        `classify the test images with: ${lost.join(", ")}. ` : "") + (data.source ?? "");
+    const { title, hint } = Words.title(data);
+    find("title").textContent = document.title = title;
+    find("hint").textContent = hint;
+    find("drawing").setAttribute("aria-label", `Paper. ${hint}.`);
+    find("seen-title").textContent = Words.seenTitle(data);
+    find("method").textContent = Words.methods(data);
+    find("about").textContent = Words.about(data);
   }
 
   function listen() {
@@ -182,7 +162,7 @@ window.Page = (() => {
     return tests.slice(number * pixels, (number + 1) * pixels);
   };
 
-  const ghost = (number) => Panels.inkOf(testImage(number), data.shape);
+  const ghost = (number) => Panels.inkOf(testImage(number), data.shape, isDark());
 
   /** Show the next test image of a queue, "plain" or "hard". */
   function showTest(queue, place = queues[queue].next) {
@@ -232,38 +212,32 @@ window.Page = (() => {
 
   /** Write the sliders' values in words. */
   function writeChange() {
-    const { right, down, degrees, stroke, noise } = state.change;
-    const side = (value, positive, negative) =>
-      value ? `${Math.abs(value)} ${value > 0 ? positive : negative}` : "";
-    const texts = {
-      rotation: degrees ? `${Math.abs(degrees)}° ${degrees < 0 ? "" : "anti"}clockwise` : "0°",
-      stroke: stroke ? `${Panels.signed(stroke, 2)} pixel${Math.abs(stroke) > 1 ? "s" : ""}` : "as it is",
-      noise: noise ? `σ ${noise.toFixed(2)} of ink` : "none",
-      shift: [side(right, "right", "left"), side(down, "down", "up")].filter(Boolean).join(", ") || "none",
-    };
-    const values = { rotation: -degrees || 0, stroke, noise };
-    for (const [id, text] of Object.entries(texts)) {
+    const { change: how } = state;
+    const values = { rotation: -how.degrees || 0, stroke: how.stroke, noise: how.noise };
+    for (const [id, text] of Object.entries(Words.changes(how))) {
       find(`${id}-value`).textContent = text;
       if (!(id in values)) continue;
       find(id).value = values[id];
       find(id).setAttribute("aria-valuetext", text);
     }
-    find("reset").disabled = Object.entries(NEUTRAL).every(([name, value]) => state.change[name] === value);
+    find("reset").disabled = Object.entries(NEUTRAL).every(([name, value]) => how[name] === value);
   }
 
   // What the nets make of it.
 
   function update() {
     const { image, change: how, seed } = state;
-    state.seen = image && Distortion.apply(image, { shape: data.shape, ...how, seed });
+    state.seen = image && distorted(image, { shape: data.shape, ...how, seed });
     state.answers = nets.map((net) => (state.seen ? Network.run(net, state.seen) : null));
     const truth = state.test === null ? null : data.labels[state.test];
     state.answers.forEach((answer, k) => {
       const best = columns[k].showAnswer(answer && answer.probabilities, truth);
       if (answer) answer.best = best;
     });
-    Panels.paintGrey(find("seen"), state.seen ?? new Uint8Array(data.shape[0] * data.shape[1]), data.shape);
-    find("verdict").textContent = verdict();
+    Panels.paintGrey(find("seen"), state.seen ?? new Uint8Array(data.shape[0] * data.shape[1]).fill(isDark() ? 255 : 0), data.shape);
+    find("verdict").textContent = state.seen
+      ? Words.verdict(data, state.answers.map(({ best }) => best))
+      : state.message;
     writeSource();
     find("hint").hidden = !Drawing.isEmpty();
     find("undo").disabled = !Drawing.canUndo();
@@ -271,6 +245,15 @@ window.Page = (() => {
     clearTimeout(speechTimer);
     speechTimer = setTimeout(speak, QUIET);
   }
+
+  /** Distort an image. `Distortion` takes paper to be 0. */
+  function distorted(image, how) {
+    const negative = (pixels) => (isDark() ? pixels.map((grey) => 255 - grey) : pixels);
+    return negative(Distortion.apply(negative(image), how));
+  }
+
+  /** Whether the images of these data are dark on light, so that ink is 0. */
+  const isDark = () => data.polarity === "dark on light";
 
   /** Say under the image where it comes from. */
   function writeSource() {
@@ -286,29 +269,9 @@ window.Page = (() => {
     }
   }
 
-  /** Say in a sentence what the nets answer, or why there is nothing to read. */
-  function verdict() {
-    if (!state.seen) return state.message;
-    const answers = state.answers.map(({ best }) => data.classes[best]);
-    const names = data.networks.map(({ name }) => name);
-    const given = [...new Set(answers)];
-    if (answers.length === 1) return `The ${names[0]} reads ${answers[0]}.`;
-    if (given.length === 1) return `${answers.length === 2 ? "Both" : "All"} nets read ${given[0]}.`;
-    const parts = given.map((answer) => {
-      const who = names.filter((_, k) => answers[k] === answer);
-      return `${who.join(" and ")} read${who.length > 1 ? "" : "s"} ${answer}`;
-    });
-    return `The nets disagree: ${parts.join(", ")}.`;
-  }
-
   /** Let a screen reader say the answers. */
   function speak() {
-    find("spoken").textContent = state.seen
-      ? data.networks.map(({ name }, k) => {
-        const { best, probabilities } = state.answers[k];
-        return `${name}: ${data.classes[best]}, ${Panels.percent(probabilities[best])}.`;
-      }).join(" ")
-      : state.message;
+    find("spoken").textContent = state.seen ? Words.spoken(data, state.answers) : state.message;
   }
 
   /** Choose the class to explain: its number, or null for each net's own answer. */
@@ -328,7 +291,7 @@ window.Page = (() => {
       const evidence = answer && Evidence.of(net, state.seen, classIndex);
       columns[k].showEvidence(evidence, classIndex, state.seen, data.shape);
     });
-    Maps.show(state.seen, state.answers);
+    Maps.show(state.answers);
   }
 
   /** Return the median of the milliseconds from stroke to bars, NaN before the first stroke. */

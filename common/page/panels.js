@@ -30,10 +30,10 @@ window.Panels = (() => {
   }
 
   /** Return the ink of an image as a transparent canvas in the text colour of the page. */
-  function inkOf(image, shape) {
+  function inkOf(image, shape, isDark) {
     const canvas = document.createElement("canvas");
     const ink = colour("--ink");
-    paint(canvas, shape, (k) => [...ink, image[k]]);
+    paint(canvas, shape, (k) => [...ink, isDark ? 255 - image[k] : image[k]]);
     return canvas;
   }
 
@@ -50,6 +50,15 @@ window.Panels = (() => {
       const strength = Math.sqrt(Math.min(Math.abs(values[k]) / largest, 1)) || 0;
       return mix(ground, ends[values[k] > 0 ? 1 : 0], strength);
     });
+  }
+
+  const largestOf = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+
+  /** Return one channel of values [height, width, channels]. */
+  function channelOf(values, [height, width, channels], k) {
+    const result = new Float32Array(height * width);
+    for (let at = 0; at < result.length; at++) result[at] = values[at * channels + k];
+    return result;
   }
 
   /** Return a probability as a percentage that is never rounded up to 100. */
@@ -83,6 +92,16 @@ window.Panels = (() => {
   const element = (tag, className = "", text = "") =>
     Object.assign(document.createElement(tag), { className, textContent: text });
 
+  /** Return a labelled list to choose from; `changed(k)` is called with the number of the choice. */
+  function select(text, names, chosen, changed) {
+    const label = element("label", "choice", `${text} `);
+    const list = element("select");
+    list.append(...names.map((name, k) => new Option(name, k, k === chosen, k === chosen)));
+    list.addEventListener("change", () => changed(Number(list.value)));
+    label.append(list);
+    return label;
+  }
+
   /** Make the column of a net, number `place` on the page.
    *
    * `choose(classIndex)` is called when somebody wants the evidence for a class. Returns functions
@@ -91,11 +110,12 @@ window.Panels = (() => {
     const article = element("article", "net");
     article.append(element("h2", "", net.name));
     const facts = element("p", "facts");
+    const { parameters, test_accuracy: accuracy, command } = net;
     facts.append(
-      element("span", "", `${net.parameters.toLocaleString("en")} parameters`),
-      element("span", "", `${(100 * net.test_accuracy).toFixed(2)} % of test images`),
+      element("span", "", parameters ? `${parameters.toLocaleString("en")} parameters` : ""),
+      element("span", "", accuracy ? `${(100 * accuracy).toFixed(2)} % of test images` : ""),
     );
-    facts.title = `trained by ${net.command}`;
+    if (command) facts.title = `trained by: python ${command}`;
     const answer = element("p", "answer");
     const [name, sure, mark] = ["class", "sure", "mark"].map((part) => element("span", part));
     answer.append(name, sure, mark);
@@ -144,14 +164,12 @@ window.Panels = (() => {
     function showEvidence(evidence, classIndex, image, shape) {
       rows.forEach(({ input }, k) => (input.checked = evidence !== null && k === classIndex));
       if (!evidence) {
-        paintGrey(map, [], shape);
         paint(map, shape, () => [0, 0, 0, 0]);
         caption.textContent = "";
         map.setAttribute("aria-label", "no evidence: there is no image");
         return;
       }
-      const largest = evidence.pixels.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      paintSigned(map, evidence.pixels, shape, largest, image);
+      paintSigned(map, evidence.pixels, shape, largestOf(evidence.pixels), image);
       const sum = sumInWords(evidence);
       caption.replaceChildren(element("b", "", `Why ${classes[classIndex]}? `), sum);
       map.setAttribute("aria-label", `Evidence of ${net.name} for ${classes[classIndex]}: ${sum}`);
@@ -161,6 +179,7 @@ window.Panels = (() => {
   }
 
   return {
-    colour, paintGrey, paintSigned, inkOf, percent, signed, sumInWords, element, column,
+    colour, paintGrey, paintSigned, inkOf, largestOf, channelOf, percent, signed, sumInWords,
+    element, select, column,
   };
 })();
