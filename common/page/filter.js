@@ -15,18 +15,8 @@ window.Filter = (() => {
     return Number(text) === 0 ? "0" : (value < 0 ? "−" : "") + text;
   }
 
-  /** Return how many pixels of padding are before the first row and column, as TensorFlow pads. */
-  function padding(layer, shape) {
-    return [0, 1].map((axis) => {
-      if (layer.padding === "VALID") return 0;
-      const stride = layer.strides[axis];
-      const all = (Math.ceil(shape[axis] / stride) - 1) * stride + extent(layer, axis) - shape[axis];
-      return Math.max(0, all) >> 1;
-    });
-  }
-
-  const spacing = (layer, axis) => layer.dilations?.[axis] ?? 1;
-  const extent = (layer, axis) => (layer.kernel.shape[axis] - 1) * spacing(layer, axis) + 1;
+  /** Return how many pixels of its input a filter covers along an axis. */
+  const extent = (layer, axis) => (layer.size[axis] - 1) * layer.dilations[axis] + 1;
 
   /** Make the panel for a net with these layers. It begins with the convolution `first` and the
    * filter that finds most. `mark(layer, filter)` is called when it shows another filter.
@@ -69,7 +59,7 @@ window.Filter = (() => {
 
     const layer = () => layers[view.layer];
 
-    /** Return what the layer gets; without layers before it, there is no such thing. */
+    /** Return what the layer gets. The first layer of a net makes numbers of pixels. */
     const inputOf = () => outputs[view.layer - 1];
 
     /** Show a filter of a layer (null: the one that finds most), where it finds most. */
@@ -99,7 +89,7 @@ window.Filter = (() => {
     /** Return what the filter multiplies at its position: of the chosen channel the numbers of
      * the patch and of the filter, and for each channel the sum of the products. */
     function products() {
-      const { kernel, strides } = layer();
+      const { kernel, dilations } = layer();
       const [height, width, channels, filters] = kernel.shape;
       const { values, shape } = inputOf();
       const [top, left] = corner();
@@ -107,8 +97,8 @@ window.Filter = (() => {
       const [patch, weights] = [[], []];
       for (let r = 0; r < height; r++) {
         for (let c = 0; c < width; c++) {
-          const y = top + r * spacing(layer(), 0);
-          const x = left + c * spacing(layer(), 1);
+          const y = top + r * dilations[0];
+          const x = left + c * dilations[1];
           const inside = y >= 0 && y < shape[0] && x >= 0 && x < shape[1];
           for (let k = 0; k < channels; k++) {
             const pixel = inside ? values[(y * shape[1] + x) * channels + k] : 0;
@@ -125,8 +115,8 @@ window.Filter = (() => {
 
     /** Return row and column of the input at which the filter begins; negative in the padding. */
     function corner() {
-      const pads = padding(layer(), inputOf().shape);
-      return [view.row, view.column].map((at, axis) => at * layer().strides[axis] - pads[axis]);
+      const { strides, start } = layer();
+      return [view.row, view.column].map((at, axis) => at * strides[axis] + start[axis]);
     }
 
     function draw() {
@@ -255,9 +245,9 @@ window.Filter = (() => {
         ((event.clientX - area.left) / area.width) * shape[1],
       ];
       if (!isInput) return moveTo(...at.map(Math.floor));
-      const pads = padding(layer(), shape);
+      const { strides, start } = layer();
       return moveTo(...at.map((value, axis) =>
-        Math.round((value + pads[axis] - extent(layer(), axis) / 2) / layer().strides[axis])));
+        Math.round((value - start[axis] - extent(layer(), axis) / 2) / strides[axis])));
     }
 
     return { element: box, pick, show, view };

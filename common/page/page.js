@@ -259,7 +259,7 @@ window.Page = (() => {
   function writeSource() {
     const source = find("seen-source");
     if (state.test === null) {
-      source.textContent = state.notes.join(" ") ||
+      source.textContent = Words.notes(state.notes) ||
         (state.image ? "Cropped, scaled and centred as the training images were." : "");
       return;
     }

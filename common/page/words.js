@@ -50,6 +50,12 @@ window.Words = (() => {
     return exact + accuracies + (source ? `Test images: ${source}. ` : "");
   }
 
+  /** Make a sentence of what the preparation left out. */
+  function notes(phrases) {
+    const text = phrases.join("; ");
+    return text && `${text[0].toUpperCase()}${text.slice(1)}.`;
+  }
+
   /** Say in a sentence what the nets answer: `answers` are the numbers of classes. */
   function verdict({ classes, networks }, answers) {
     const names = networks.map(({ name }) => name);
@@ -85,5 +91,5 @@ window.Words = (() => {
     };
   }
 
-  return { title, seenTitle, methods, about, verdict, spoken, changes };
+  return { title, seenTitle, methods, about, notes, verdict, spoken, changes };
 })();
