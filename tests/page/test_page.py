@@ -53,7 +53,7 @@ def test_the_first_look(page):
     assert page.locator("#hint").inner_text() == "Draw a digit here"
     assert texts(page, ".net h2") == NETS
     # A hard image stands there already: the nets disagree.
-    assert page.locator("#verdict").inner_text().startswith("The nets disagree: ")
+    assert page.locator("#verdict").inner_text().startswith("They disagree: ")
     assert len(set(texts(page, ".answer .class"))) > 1
     assert re.match(r"A test image. True class: \d", page.locator("#seen-source").inner_text())
     marks = {text for text in texts(page, ".answer .mark") if text}
