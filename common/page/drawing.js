@@ -44,8 +44,6 @@ window.Drawing = (() => {
     const time = performance.now();
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer); // the stroke goes on where the pointer leaves the canvas
-    canvas.focus({ preventScroll: true });
-    event.preventDefault();
     before.push(strokes);
     strokes = [...strokes, [place(event)]];
     if (example) example = null;

@@ -8,15 +8,22 @@ window.Filter = (() => {
   const placeOfLargest = (values) =>
     values.reduce((best, value, k) => (value > values[best] ? k : best), 0);
 
-  /** Return a number with at most three digits, for a small cell. */
+  /** Return a number in at most four characters, for a small cell: "1", ".93", "−.08". */
   function short(value) {
     const size = Math.abs(value);
     const text = size.toFixed(size < 9.995 ? 2 : size < 99.95 ? 1 : 0);
-    return Number(text) === 0 ? "0" : (value < 0 ? "−" : "") + text;
+    if (Number(text) === 0) return "0";
+    return (value < 0 ? "−" : "") + text.replace(/\.0+$/, "").replace(/^0\./, ".");
   }
 
   /** Return how many pixels of its input a filter covers along an axis. */
   const extent = (layer, axis) => (layer.size[axis] - 1) * layer.dilations[axis] + 1;
+
+  /** Whether a ReLU cuts off what is negative in the output of a convolution. */
+  function isCut(layers, index) {
+    const after = layers.slice(index + 1).find(({ kind }) => !["max_pool", "average_pool"].includes(kind));
+    return ["relu", "relu6"].includes(after?.kind);
+  }
 
   /** Make the panel for a net with these layers. It begins with the convolution `first` and the
    * filter that finds most. `mark(layer, filter)` is called when it shows another filter.
@@ -129,10 +136,10 @@ window.Filter = (() => {
       if (isImage) {
         Panels.paintGrey(input.canvas, plane.map((value) => (255 * value) / (largest || 1)), from.shape);
       } else {
-        Panels.paintSigned(input.canvas, plane, from.shape.slice(0, 2), largest);
+        Panels.paintMap(input.canvas, plane, from.shape, largest, false);
       }
       const map = channelOf(to.values, to.shape, view.filter);
-      Panels.paintSigned(output.canvas, map, to.shape.slice(0, 2), largestOf(map));
+      Panels.paintMap(output.canvas, map, to.shape, largestOf(map), isCut(layers, view.layer));
       place(input.frame, corner(), [extent(layer(), 0), extent(layer(), 1)], from.shape);
       place(output.frame, [view.row, view.column], [1, 1], to.shape);
       const which = `filter ${view.filter + 1} of ${name}`;
@@ -253,5 +260,5 @@ window.Filter = (() => {
     return { element: box, pick, show, view };
   }
 
-  return { panel };
+  return { panel, isCut };
 })();

@@ -59,9 +59,10 @@ window.Maps = (() => {
       rows.push(row(later.at(-1)));
       maps.append(rows[1].group);
     }
+    const cut = Filter.isCut(layers(), first) ? " (which the ReLU then cuts to 0)" : "";
     const text = "Each small picture is the output of one filter at every position of its input: red " +
-      "where the filter finds its pattern, blue where it finds the opposite. Choose one, then slide " +
-      "the filter over the image with the pointer or the arrow keys.";
+      `where the filter finds its pattern, blue where it finds the opposite${cut}. Choose one, then ` +
+      "slide the filter over the image with the pointer or the arrow keys.";
     const both = Panels.element("div", "inside-grid");
     both.append(maps, filter.element);
     section.replaceChildren(head, Panels.element("p", "intro", text), both);
@@ -107,9 +108,10 @@ window.Maps = (() => {
     if (!answer) return;
     for (const { index, canvases } of rows) {
       const { values, shape } = answer.outputs[index];
-      const largest = Panels.largestOf(values);
+      const cut = Filter.isCut(layers(), index);
+      const largest = cut ? values.reduce((most, value) => Math.max(most, value), 0) : Panels.largestOf(values);
       canvases.forEach((canvas, k) => {
-        Panels.paintSigned(canvas, Panels.channelOf(values, shape, k), shape.slice(0, 2), largest);
+        Panels.paintMap(canvas, Panels.channelOf(values, shape, k), shape, largest, cut);
       });
     }
     filter.show(answer.outputs);

@@ -260,7 +260,7 @@ window.Page = (() => {
     const source = find("seen-source");
     if (state.test === null) {
       source.textContent = Words.notes(state.notes) ||
-        (state.image ? "Cropped, scaled and centred as the training images were." : "");
+        (state.image ? "Cropped, scaled and centred as in training." : "");
       return;
     }
     source.textContent = `A test image. True class: ${data.classes[data.labels[state.test]]}. `;

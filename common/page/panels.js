@@ -52,6 +52,15 @@ window.Panels = (() => {
     });
   }
 
+  /** Paint a feature map: positive red, negative blue, and that pale if it is `cut` off later. */
+  function paintMap(canvas, values, [height, width], largest, cut) {
+    const [paper, below, above] = ["--card", "--against", "--for"].map(colour);
+    paint(canvas, [height, width], (k) => {
+      const part = Math.min(Math.abs(values[k]) / largest, 1) || 0;
+      return mix(paper, values[k] > 0 ? above : below, values[k] < 0 && cut ? 0.35 * part : part);
+    });
+  }
+
   const largestOf = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
   /** Return one channel of values [height, width, channels]. */
@@ -179,7 +188,7 @@ window.Panels = (() => {
   }
 
   return {
-    colour, paintGrey, paintSigned, inkOf, largestOf, channelOf, percent, signed, sumInWords,
+    colour, paintGrey, paintSigned, paintMap, inkOf, largestOf, channelOf, percent, signed, sumInWords,
     element, select, column,
   };
 })();

@@ -66,9 +66,9 @@ window.Words = (() => {
     }
     const parts = given.map((answer) => {
       const who = names.filter((_, k) => answers[k] === answer);
-      return `${who.join(" and ")} read${who.length > 1 ? "" : "s"} ${classes[answer]}`;
+      return `${who.join(" and ")} ${classes[answer]}`;
     });
-    return `The nets disagree: ${parts.join(", ")}.`;
+    return `They disagree: ${parts.join(", ")}.`;
   }
 
   /** Return the answers for a screen reader. */
