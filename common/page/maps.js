@@ -76,7 +76,7 @@ window.Maps = (() => {
     const over = channels === 1 ? "over the image" : `over ${channels} maps`;
     const cut = filters > MOST ? ` (the first ${MOST} are shown)` : "";
     group.append(Panels.element("legend", "", `${name}: ${filters} filters of ${height} × ${width} ${over}${cut}`));
-    const grid = Panels.element("div", "thumbs");
+    const grid = Panels.element("div", filters > 16 ? "thumbs" : "thumbs few");
     const [canvases, inputs] = [[], []];
     for (let k = 0; k < Math.min(filters, MOST); k++) {
       const label = Panels.element("label");

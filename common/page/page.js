@@ -42,17 +42,19 @@ window.Page = (() => {
     const hard = new Set(data.hard);
     const plain = [...data.labels.keys()].filter((k) => !hard.has(k));
     queues = { plain: { all: plain, next: 0 }, hard: { all: [...hard], next: 0 } };
-    columns = data.networks.map((network, k) => Panels.column(network, k, data.classes, choose));
+    columns = data.networks.map((network, k) => Panels.column(network, k, data, choose));
     find("nets").append(...columns.map(({ article }) => article));
     writeWords();
     Maps.start(find("inside"), data.networks, nets);
     Drawing.start(find("drawing"), drawn);
     listen();
+    document.querySelector("main").hidden = false;
     find("hard").hidden = hard.size === 0;
     find("next").hidden = plain.length === 0;
     if (hard.size) showTest("hard", mostTelling());
     else if (plain.length) showTest("plain");
     else nothing();
+    showReasons();
   }
 
   /** Adapt the words of the page to its classes and nets. */
@@ -289,7 +291,7 @@ window.Page = (() => {
       const answer = state.answers[k];
       const classIndex = answer && (state.chosen ?? answer.best);
       const evidence = answer && Evidence.of(net, state.seen, classIndex);
-      columns[k].showEvidence(evidence, classIndex, state.seen, data.shape);
+      columns[k].showEvidence(evidence, classIndex, state.seen);
     });
     Maps.show(state.answers);
   }

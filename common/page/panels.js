@@ -78,7 +78,7 @@ window.Panels = (() => {
 
   /** The same in at most six characters, for the bars. */
   function shortPercent(probability) {
-    return probability > 0.99 ? "> 99 %" : `${Math.round(100 * probability)} %`;
+    return probability >= 0.995 ? "> 99 %" : `${Math.round(100 * probability)} %`;
   }
 
   /** Return a number with its sign and one digit: "+8.1", "−0.3". */
@@ -115,7 +115,7 @@ window.Panels = (() => {
    *
    * `choose(classIndex)` is called when somebody wants the evidence for a class. Returns functions
    * that show results in the column. */
-  function column(net, place, classes, choose) {
+  function column(net, place, { classes, shape }, choose) {
     const article = element("article", "net");
     article.append(element("h2", "", net.name));
     const facts = element("p", "facts");
@@ -146,6 +146,7 @@ window.Panels = (() => {
 
     const figure = element("figure", "why");
     const map = element("canvas");
+    [map.height, map.width] = shape;
     map.setAttribute("role", "img");
     const caption = element("figcaption");
     figure.append(map, caption);
@@ -170,7 +171,7 @@ window.Panels = (() => {
     }
 
     /** Show `evidence` for a class on top of the image; null where there is none. */
-    function showEvidence(evidence, classIndex, image, shape) {
+    function showEvidence(evidence, classIndex, image) {
       rows.forEach(({ input }, k) => (input.checked = evidence !== null && k === classIndex));
       if (!evidence) {
         paint(map, shape, () => [0, 0, 0, 0]);

@@ -75,7 +75,7 @@ def test_strokes_change_the_bars(page):
     for bars, of_net in zip(page.locator(".bars").all(), probabilities(page), strict=True):
         assert sum(of_net) == pytest.approx(1, abs=1e-5)
         widths = [
-            float(re.search(r"[\d.e-]+", style).group())
+            float(re.search(r"\((.*)\)", style).group(1))
             for style in bars.locator(".bar").evaluate_all(
                 "(all) => all.map((one) => one.style.transform)"
             )
@@ -314,7 +314,7 @@ def test_controls_have_names(page):
 
 def test_answers_are_spoken_when_the_hand_rests(page):
     draw(page, SEVEN)
-    page.wait_for_function("document.getElementById('spoken').textContent.startsWith('softmax')")
+    page.evaluate("() => new Promise((done) => setTimeout(done, 800))")
     said = page.locator("#spoken").text_content()
     assert re.fullmatch(r"softmax regression: \d, .* %\. MLP: \d, .* %\. CNN: \d, .* %\.", said)
 
