@@ -61,6 +61,7 @@ window.Page = (() => {
   function writeWords() {
     document.body.classList.toggle("words", data.classes.some((name) => [...name].length > 2));
     document.body.classList.toggle("many", data.classes.length > 12);
+    document.body.classList.toggle("crowd", nets.length > 3);
     const { title, hint } = Words.title(data);
     find("title").textContent = document.title = title;
     find("hint").textContent = hint;
@@ -68,6 +69,7 @@ window.Page = (() => {
     find("seen-title").textContent = Words.seenTitle(data);
     find("method").textContent = Words.methods(data);
     find("about").textContent = Words.about(data);
+    find("speed").textContent = Words.speed(NaN);
   }
 
   function listen() {
@@ -271,9 +273,10 @@ window.Page = (() => {
     }
   }
 
-  /** Let a screen reader say the answers. */
+  /** The hand rests: let a screen reader say the answers, and tell how long they took. */
   function speak() {
     find("spoken").textContent = state.seen ? Words.spoken(data, state.answers) : state.message;
+    find("speed").textContent = Words.speed(medianTime());
   }
 
   /** Choose the class to explain: its number, or null for each net's own answer. */

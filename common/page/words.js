@@ -45,10 +45,14 @@ window.Words = (() => {
       ? `The weights are rounded for this page. Accuracy with the rounded weights on all ` +
         `${rounded[0].rounding.test_total?.toLocaleString("en") ?? ""} test images: ${parts.join(", ")}. ` : "";
     const exact = "Evidence is the gradient of the score times the input, for pixels and biases; for nets " +
-      "of ReLU, max-pooling and linear layers both add up to the score. Softmax makes probabilities of " +
-      "the scores of all classes. ";
+      "of ReLU, max-pooling and linear layers both add up to the score; for others the rest is named. " +
+      "Softmax makes probabilities of the scores of all classes. ";
     return exact + accuracies + (source ? `Test images: ${source}. ` : "");
   }
+
+  /** Say how long the nets take in this browser: milliseconds, NaN before the first stroke. */
+  const speed = (median) => `From a stroke to the bars: ${
+    median >= 0 ? `${Math.round(median)} ms in this browser (median).` : "draw to measure it."}`;
 
   /** Make a sentence of what the preparation left out. */
   function notes(phrases) {
@@ -91,5 +95,5 @@ window.Words = (() => {
     };
   }
 
-  return { title, seenTitle, methods, about, notes, verdict, spoken, changes };
+  return { title, seenTitle, methods, about, speed, notes, verdict, spoken, changes };
 })();
