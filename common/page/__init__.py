@@ -17,10 +17,16 @@ page.html       the template
 page.css        its style
 network.js      pixels → the outputs of all layers, scores, probabilities
 evidence.js     how much each pixel contributes to the score of a class
-preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prepares it
+preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prepares it; its steps are
+                in preparation_paper.js, preparation_ink.js, preparation_parts.js,
+                preparation_lines.js, preparation_digits.js, preparation_fitting.js, with
+                preparation_classes.js and preparation_grids.js
 distortion.js   shifted, rotated, wider, noisy images
 drawing.js      the canvas: mouse, finger, pen
-panels.js       what is shown of each net
+panels.js       what is shown of each net: answer, bars, evidence
+maps.js         the feature maps of a convolutional net
+filter.js       one of its filters, sliding over the image, in numbers
+words.js        the sentences of the page
 page.js         the page as a whole
 
 The functions of each script are in one object of its name: Network, Evidence, Preparation, …

@@ -1,8 +1,9 @@
-/* One filter of a convolution slides over its input: the patch under it, times the filter, summed. */
+/* A filter of a convolution slides over its input: the patch under it × the filter, summed. */
 "use strict";
 
 window.Filter = (() => {
-  const AFTER = { max_pool: "max-pooling", average_pool: "average-pooling", relu: "ReLU", scale: "scale" };
+  const AFTER = { max_pool: "max-pooling", average_pool: "average-pooling", relu: "ReLU" };
+  const POOLS = ["max_pool", "average_pool"];
   const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
   const placeOfLargest = (values) =>
@@ -21,7 +22,7 @@ window.Filter = (() => {
 
   /** Whether a ReLU cuts off what is negative in the output of a convolution. */
   function isCut(layers, index) {
-    const after = layers.slice(index + 1).find(({ kind }) => !["max_pool", "average_pool"].includes(kind));
+    const after = layers.slice(index + 1).find(({ kind }) => !POOLS.includes(kind));
     return ["relu", "relu6"].includes(after?.kind);
   }
 
@@ -44,7 +45,6 @@ window.Filter = (() => {
     const numbers = element("div", "numbers");
     numbers.setAttribute("aria-hidden", "true"); // the sum says it in words
     const sum = element("p", "sum");
-    sum.setAttribute("aria-live", "polite");
     box.append(pictures, choice, numbers, sum);
 
     /** Make a picture in which the filter is moved. */
@@ -57,6 +57,9 @@ window.Filter = (() => {
       field.tabIndex = 0;
       field.setAttribute("role", "application");
       field.addEventListener("keydown", step);
+      // A screen reader says the sum where the filter is moved, not while somebody draws.
+      field.addEventListener("focus", () => sum.setAttribute("aria-live", "polite"));
+      field.addEventListener("blur", () => sum.setAttribute("aria-live", "off"));
       for (const kind of ["pointerdown", "pointermove"]) {
         field.addEventListener(kind, (event) => point(event, part));
       }
@@ -134,7 +137,8 @@ window.Filter = (() => {
       const isImage = channels === 1 && from.kind === "pixels";
       const largest = largestOf(from.values);
       if (isImage) {
-        Panels.paintGrey(input.canvas, plane.map((value) => (255 * value) / (largest || 1)), from.shape);
+        const grey = plane.map((value) => (255 * value) / (largest || 1));
+        Panels.paintGrey(input.canvas, grey, from.shape);
       } else {
         Panels.paintMap(input.canvas, plane, from.shape, largest, false);
       }
@@ -143,7 +147,7 @@ window.Filter = (() => {
       place(input.frame, corner(), [extent(layer(), 0), extent(layer(), 1)], from.shape);
       place(output.frame, [view.row, view.column], [1, 1], to.shape);
       const which = `filter ${view.filter + 1} of ${name}`;
-      input.caption.textContent = isImage ? "Slide the filter over the image" : "Slide the filter over its input";
+      input.caption.textContent = `Slide the filter over ${isImage ? "the image" : "its input"}`;
       output.caption.textContent = `Map of ${which}`;
       input.field.setAttribute("aria-label", `Input of ${which}: the arrow keys move the filter`);
       output.field.setAttribute("aria-label", `Map of ${which}: the arrow keys move the filter`);
@@ -229,7 +233,8 @@ window.Filter = (() => {
 
     function moveTo(...position) {
       const { shape } = outputs[view.layer];
-      [view.row, view.column] = position.map((at, axis) => Math.max(0, Math.min(shape[axis] - 1, at)));
+      [view.row, view.column] = position.map((at, axis) =>
+        Math.max(0, Math.min(shape[axis] - 1, at)));
       stays = true;
       draw();
     }

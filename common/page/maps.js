@@ -60,9 +60,9 @@ window.Maps = (() => {
       maps.append(rows[1].group);
     }
     const cut = Filter.isCut(layers(), first) ? " (which the ReLU then cuts to 0)" : "";
-    const text = "Each small picture is the output of one filter at every position of its input: red " +
-      `where the filter finds its pattern, blue where it finds the opposite${cut}. Choose one, then ` +
-      "slide the filter over the image with the pointer or the arrow keys.";
+    const text = "Each small picture is the output of one filter at every position of its input: " +
+      `red where the filter finds its pattern, blue where it finds the opposite${cut}. Choose one, ` +
+      "then slide the filter over the image with the pointer or the arrow keys.";
     const both = Panels.element("div", "inside-grid");
     both.append(maps, filter.element);
     section.replaceChildren(head, Panels.element("p", "intro", text), both);
@@ -75,7 +75,8 @@ window.Maps = (() => {
     const group = Panels.element("fieldset");
     const over = channels === 1 ? "over the image" : `over ${channels} maps`;
     const cut = filters > MOST ? ` (the first ${MOST} are shown)` : "";
-    group.append(Panels.element("legend", "", `${name}: ${filters} filters of ${height} × ${width} ${over}${cut}`));
+    const size = `${filters} filters of ${height} × ${width}`;
+    group.append(Panels.element("legend", "", `${name}: ${size} ${over}${cut}`));
     const grid = Panels.element("div", filters > 16 ? "thumbs" : "thumbs few");
     const [canvases, inputs] = [[], []];
     for (let k = 0; k < Math.min(filters, MOST); k++) {
@@ -109,7 +110,7 @@ window.Maps = (() => {
     for (const { index, canvases } of rows) {
       const { values, shape } = answer.outputs[index];
       const cut = Filter.isCut(layers(), index);
-      const largest = cut ? values.reduce((most, value) => Math.max(most, value), 0) : Panels.largestOf(values);
+      const largest = cut ? values.reduce((most, x) => Math.max(most, x), 0) : Panels.largestOf(values);
       canvases.forEach((canvas, k) => {
         Panels.paintMap(canvas, Panels.channelOf(values, shape, k), shape, largest, cut);
       });

@@ -1,13 +1,15 @@
 /* Ties the page together: from a stroke, a test image or a slider to the bars, then to the reasons.
 
     drawing ──Preparation──┐
-                           ├─> image ──Distortion──> seen ──Network──> bars ──later──> evidence, maps
-    test image ────────────┘                                                                       */
+                           ├─> image ──Distortion──> seen ──Network──> bars, then evidence and maps
+    test image ────────────┘
+*/
 "use strict";
 
 window.Page = (() => {
   const LATER = 90; // milliseconds from the bars to evidence and feature maps
   const QUIET = 700; // milliseconds without a change before a screen reader hears the answers
+  const LONG = 58; // characters of a sentence that is written smaller
   const NEUTRAL = { right: 0, down: 0, degrees: 0, stroke: 0, noise: 0 };
 
   const find = (id) => document.getElementById(id);
@@ -20,6 +22,7 @@ window.Page = (() => {
   const state = {
     image: null, // what was prepared, or a test image; null if there is nothing to read
     test: null, // the number of the test image, or null for a drawing
+    isNew: true, // whether the next stroke begins a new digit
     message: "", // why there is nothing to read
     notes: [], // of the preparation
     change: { ...NEUTRAL },
@@ -53,7 +56,7 @@ window.Page = (() => {
     find("next").hidden = plain.length === 0;
     if (hard.size) showTest("hard", mostTelling());
     else if (plain.length) showTest("plain");
-    else nothing();
+    else clear();
     showReasons();
   }
 
@@ -73,10 +76,7 @@ window.Page = (() => {
   }
 
   function listen() {
-    find("clear").addEventListener("click", () => {
-      Drawing.clear();
-      drawnAnew();
-    });
+    find("clear").addEventListener("click", clear);
     find("undo").addEventListener("click", undo);
     find("next").addEventListener("click", () => showTest("plain"));
     find("hard").addEventListener("click", () => showTest("hard"));
@@ -118,7 +118,8 @@ window.Page = (() => {
     if (strokeTime !== null) return; // this picture is already asked for
     strokeTime = time;
     requestAnimationFrame(() => {
-      if (state.test !== null || state.image === null) anew();
+      if (state.isNew) anew();
+      state.isNew = false;
       read();
       times.push(performance.now() - strokeTime);
       strokeTime = null;
@@ -126,17 +127,22 @@ window.Page = (() => {
   }
 
   function undo() {
-    if (Drawing.undo()) drawnAnew();
+    if (!Drawing.undo()) return;
+    if (state.test !== null) anew();
+    state.isNew = Drawing.isEmpty();
+    read();
   }
 
-  function drawnAnew() {
+  function clear() {
+    Drawing.clear();
     anew();
     read();
   }
 
-  /** Each new digit starts undistorted, each net's own answer explained. */
+  /** A new digit starts as it is, and each net's own answer is explained. */
   function anew() {
     state.test = null;
+    state.isNew = true;
     state.chosen = null;
     state.change = { ...NEUTRAL };
     state.seed += 1;
@@ -154,11 +160,6 @@ window.Page = (() => {
     state.message = prepared.error ?? "";
     state.notes = prepared.notes ?? [];
     update();
-  }
-
-  function nothing() {
-    anew();
-    read();
   }
 
   const testImage = (number) => {
@@ -238,10 +239,12 @@ window.Page = (() => {
       const best = columns[k].showAnswer(answer && answer.probabilities, truth);
       if (answer) answer.best = best;
     });
-    Panels.paintGrey(find("seen"), state.seen ?? new Uint8Array(data.shape[0] * data.shape[1]).fill(isDark() ? 255 : 0), data.shape);
-    find("verdict").textContent = state.seen
+    Panels.paintGrey(find("seen"), state.seen ?? paper(), data.shape);
+    const text = state.seen
       ? Words.verdict(data, state.answers.map(({ best }) => best))
       : state.message;
+    find("verdict").textContent = text;
+    find("verdict").classList.toggle("long", text.length > LONG);
     writeSource();
     find("hint").hidden = !Drawing.isEmpty();
     find("undo").disabled = !Drawing.canUndo();
@@ -258,6 +261,9 @@ window.Page = (() => {
 
   /** Whether the images of these data are dark on light, so that ink is 0. */
   const isDark = () => data.polarity === "dark on light";
+
+  /** Return an image without ink. */
+  const paper = () => new Uint8Array(data.shape[0] * data.shape[1]).fill(isDark() ? 255 : 0);
 
   /** Say under the image where it comes from. */
   function writeSource() {

@@ -93,7 +93,8 @@ window.Panels = (() => {
     const tenths = (number) => Math.round(10 * number);
     const [all, biases] = [tenths(score), tenths(bias)];
     const others = Math.abs(rest) >= 0.05 ? tenths(rest) : 0;
-    const terms = [`pixels ${signed((all - biases - others) / 10)}`, `biases ${signed(biases / 10)}`];
+    const pixels = all - biases - others;
+    const terms = [`pixels ${signed(pixels / 10)}`, `biases ${signed(biases / 10)}`];
     if (others) terms.push(`rest ${signed(others / 10)}`);
     return `${terms.join(", ")} = score ${signed(all / 10).replace("+", "")}`;
   }
@@ -101,7 +102,7 @@ window.Panels = (() => {
   const element = (tag, className = "", text = "") =>
     Object.assign(document.createElement(tag), { className, textContent: text });
 
-  /** Return a labelled list to choose from; `changed(k)` is called with the number of the choice. */
+  /** Return a labelled list to choose from; `changed(k)` is called with what was chosen. */
   function select(text, names, chosen, changed) {
     const label = element("label", "choice", `${text} `);
     const list = element("select");
@@ -122,7 +123,7 @@ window.Panels = (() => {
     const { parameters, test_accuracy: accuracy, command } = net;
     facts.append(
       element("span", "", parameters ? `${parameters.toLocaleString("en")} parameters` : ""),
-      element("span", "", accuracy ? `${(100 * accuracy).toFixed(2)} % of test images` : ""),
+      element("span", "", accuracy ? `test accuracy ${(100 * accuracy).toFixed(2)} %` : ""),
     );
     if (command) facts.title = `trained by: python ${command}`;
     const answer = element("p", "answer");
@@ -130,10 +131,12 @@ window.Panels = (() => {
     answer.append(name, sure, mark);
 
     const bars = element("fieldset", "bars");
-    bars.append(element("legend", "unseen", `${net.name}: probabilities; choose a class to explain`));
+    const purpose = `${net.name}: probabilities; choose a class to explain`;
+    bars.append(element("legend", "unseen", purpose));
     const rows = classes.map((text, k) => {
       const label = element("label");
-      const input = Object.assign(element("input"), { type: "radio", name: `net-${place}`, value: k });
+      const input = element("input");
+      Object.assign(input, { type: "radio", name: `net-${place}`, value: k });
       input.addEventListener("change", () => choose(k));
       const track = element("span", "track");
       const [bar, number] = [element("span", "bar"), element("span", "percent")];
@@ -189,7 +192,7 @@ window.Panels = (() => {
   }
 
   return {
-    colour, paintGrey, paintSigned, paintMap, inkOf, largestOf, channelOf, percent, signed, sumInWords,
-    element, select, column,
+    colour, paintGrey, paintSigned, paintMap, inkOf, largestOf, channelOf, percent, signed,
+    sumInWords, element, select, column,
   };
 })();

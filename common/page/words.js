@@ -1,4 +1,4 @@
-/* The sentences of the page: what its nets and classes are called, what is seen, what they answer. */
+/* The sentences of the page: what it is called, what is seen, what the nets answer. */
 "use strict";
 
 window.Words = (() => {
@@ -11,7 +11,8 @@ window.Words = (() => {
   function title({ classes, networks }) {
     const what = areDigits(classes) ? "Draw a digit" : "Draw a picture";
     const count = COUNTS[networks.length] ?? `${networks.length} nets`;
-    return { title: `${what}: ${count.toLowerCase()} read${networks.length > 1 ? "" : "s"} it`, hint: `${what} here` };
+    const who = `${count.toLowerCase()} read${networks.length > 1 ? "" : "s"} it`;
+    return { title: `${what}: ${who}`, hint: `${what} here` };
   }
 
   /** Return the heading above the image that the nets get. */
@@ -39,15 +40,20 @@ window.Words = (() => {
   /** Say what the weights of the page are, and where its test images come from. */
   function about({ networks, source }) {
     const rounded = networks.filter(({ rounding }) => rounding);
+    const total = rounded[0]?.rounding.test_total.toLocaleString("en");
     const parts = rounded.map(({ name, rounding }) =>
       `${name} ${(100 * rounding.test_accuracy).toFixed(2)} % in ${rounding.kind}`);
-    const accuracies = parts.length
-      ? `The weights are rounded for this page. Accuracy with the rounded weights on all ` +
-        `${rounded[0].rounding.test_total?.toLocaleString("en") ?? ""} test images: ${parts.join(", ")}. ` : "";
-    const exact = "Evidence is the gradient of the score times the input, for pixels and biases; for nets " +
-      "of ReLU, max-pooling and linear layers both add up to the score; for others the rest is named. " +
-      "Softmax makes probabilities of the scores of all classes. ";
-    return exact + accuracies + (source ? `Test images: ${source}. ` : "");
+    const sentences = [
+      "Evidence is the gradient of the score times the input, for pixels and biases; for nets of " +
+        "ReLU, max-pooling and linear layers both add up to the score; for others the rest is named.",
+      "Softmax makes probabilities of the scores of all classes.",
+    ];
+    if (rounded.length) {
+      sentences.push("The weights are rounded for this page. Accuracy with the rounded weights on " +
+        `all ${total} test images: ${parts.join(", ")}.`);
+    }
+    if (source) sentences.push(`Test images: ${source}.`);
+    return sentences.join(" ");
   }
 
   /** Say how long the nets take in this browser: milliseconds, NaN before the first stroke. */
@@ -87,11 +93,12 @@ window.Words = (() => {
   function changes({ right, down, degrees, stroke, noise }) {
     const side = (value, positive, negative) =>
       value ? `${Math.abs(value)} ${value > 0 ? positive : negative}` : "";
+    const shifts = [side(right, "right", "left"), side(down, "down", "up")].filter(Boolean);
     return {
       rotation: degrees ? `${Math.abs(degrees)}° ${degrees < 0 ? "" : "anti"}clockwise` : "none",
       stroke: stroke ? `${Panels.signed(stroke, 2)} pixels` : "as it is",
       noise: noise ? `σ = ${noise.toFixed(2)}` : "none",
-      shift: [side(right, "right", "left"), side(down, "down", "up")].filter(Boolean).join(", ") || "none",
+      shift: shifts.join(", ") || "none",
     };
   }
 

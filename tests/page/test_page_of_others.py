@@ -1,15 +1,25 @@
-"""The page of other data: named classes, other sizes, one net or four, deep ones. Untrained nets."""
+"""The page of other data: named classes, other sizes, one net or four, deep nets."""
 
 import base64
+
+from common.page.build import build_page
 
 import numpy as np
 import pytest
 
-from common.page.build import build_page
-
 pytestmark = pytest.mark.browser
 
-CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag"]
+CLOTHES = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+]
 CLOTHES += ["Ankle boot"]
 LETTERS = list("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
@@ -37,12 +47,21 @@ class Maker:
         layers[0] |= {"factor": {**scalar, "data": one}, "offset": {**scalar, "data": zero}}
         for number, count in enumerate(filters, 1):
             row = {"kind": "conv", "name": f"conv{number}", "shape": [height, width, count]}
-            row |= {"kernel": self.array(3, 3, channels, count), "bias": self.array(count, scale=0.1)}
+            row |= {
+                "kernel": self.array(3, 3, channels, count),
+                "bias": self.array(count, scale=0.1),
+            }
             layers.append({**row, "strides": [1, 1], "dilations": [1, 1], "padding": "SAME"})
-            layers.append({"kind": activation, "name": f"conv{number}", "shape": [height, width, count]})
+            layers.append(
+                {"kind": activation, "name": f"conv{number}", "shape": [height, width, count]}
+            )
             if number % 2 == 0:
                 height, width = -(-height // 2), -(-width // 2)
-                pool = {"kind": "max_pool", "name": f"conv{number}", "shape": [height, width, count]}
+                pool = {
+                    "kind": "max_pool",
+                    "name": f"conv{number}",
+                    "shape": [height, width, count],
+                }
                 layers.append({**pool, "size": [2, 2], "strides": [2, 2], "padding": "SAME"})
             channels = count
         size = height * width * channels
@@ -82,11 +101,19 @@ def letters():
 
 def deep():
     make = Maker((32, 32), ["no", "yes"])
-    return make.content([make.net("CNN --network vgg", 8, 8, 70, 8), make.net("softmax regression")])
+    return make.content(
+        [make.net("CNN --network vgg", 8, 8, 70, 8), make.net("softmax regression")]
+    )
 
 
-@pytest.mark.parametrize("content", [clothes, letters, deep], ids=lambda one: one.__name__)
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(
+    ("content", "width"),
+    [
+        *((clothes, 360), (letters, 1280), (deep, 360)),
+        *(pytest.param(*one, marks=pytest.mark.slow) for one in ((clothes, 1280), (deep, 1280))),
+        pytest.param(letters, 360, marks=pytest.mark.slow),
+    ],
+)
 def test_other_data(open_page, tmp_path, content, width):
     content = content()
     build_page(tmp_path / "page.html", content)
