@@ -100,7 +100,10 @@ window.Paper = (() => {
   /** Whether a region is a sheet with ink on it. `other` is all that has not its brightness. */
   function isSheet(filled, paper, other, values) {
     const area = Grids.count(filled);
-    if (area > 0.985 * values.length || area < 0.9 * hullArea(filled)) return false;
+    if (area > 0.985 * values.length) return false;
+    const outside = Grids.and(other, Grids.not(filled));
+    if (rimOf(outside) < LEAST_RIM) return false; // `isOnTable` would see this later
+    if (area < 0.9 * hullArea(filled)) return false;
     const place = Grids.box(filled);
     const high = place.bottom - place.top;
     const wide = place.right - place.left;
@@ -109,13 +112,13 @@ window.Paper = (() => {
     const ink = Grids.and(filled, other);
     if (longest(ink) < Math.max(4, 0.06 * Math.sqrt(area))) return false;
     if (Math.abs(mean(values, paper) - mean(values, ink)) < MIN_CONTRAST) return false;
-    const closed = Grids.not(Grids.grow(Grids.not(Grids.grow(Grids.pad(filled, 4), 3)), 3));
-    if (Grids.count(closed) - area > 0.01 * area) return false; // ink crosses the edge
     const stroke = halfWidth(ink);
     // A bold 0 has paper outside and inside: its stroke is not much wider than the inside.
     if (halfWidth(paper) < 2.5 * stroke) return false;
+    const closed = Grids.not(Grids.grow(Grids.not(Grids.grow(Grids.pad(filled, 4), 3)), 3));
+    if (Grids.count(closed) - area > 0.01 * area) return false; // ink crosses the edge
     const least = Math.max(1.5 * stroke, LEAST_TABLE * Math.sqrt(area));
-    return isOnTable(filled, paper, other, values, least);
+    return isOnTable(filled, paper, outside, values, least);
   }
 
   /** The longer side of the longest connected part. */
@@ -127,19 +130,34 @@ window.Paper = (() => {
     );
   }
 
+  /** The radius of the largest circle in a mask, in pixels. */
   function halfWidth(mask) {
-    return Grids.nearestZero(mask).distance.reduce((most, value) => Math.max(most, value), 0);
+    const { top, bottom, left, right } = Grids.box(mask);
+    const part = Grids.cut(mask, {
+      top: Math.max(top - 1, 0),
+      bottom: Math.min(bottom + 1, mask.height),
+      left: Math.max(left - 1, 0),
+      right: Math.min(right + 1, mask.width),
+    });
+    return Grids.nearestZero(part).distance.reduce((most, value) => Math.max(most, value), 0);
+  }
+
+  /** The fraction of the edge of the picture that a mask covers. */
+  function rimOf(mask) {
+    const rim = Grids.sides(mask).flat();
+    return rim.reduce((sum, value) => sum + value, 0) / rim.length;
   }
 
   /** A mask of the pixels with less than `most`. */
   function below({ height, width, values }, most) {
-    return Grids.grid(height, width, Uint8Array.from(values, (value) => value < most));
+    const mask = new Uint8Array(values.length);
+    for (let i = 0; i < mask.length; i++) mask[i] = values[i] < most ? 1 : 0;
+    return Grids.grid(height, width, mask);
   }
 
   /** Whether a sheet has a sharp edge, with something at least 2 · `least` wide beside it. */
-  function isOnTable(filled, paper, other, values, least) {
+  function isOnTable(filled, paper, outside, values, least) {
     const { height, width } = filled;
-    const outside = Grids.and(other, Grids.not(filled));
     // What is outside may go on beyond the edge of the picture.
     const more = Math.ceil(least) + 1;
     const padded = Grids.pad(outside, more, true);
@@ -151,9 +169,7 @@ window.Paper = (() => {
     const around = { top: more, bottom: more + height, left: more, right: more + width };
     const wide = below(Grids.cut(near, around), least + 1);
     const table = Grids.and(outside, wide);
-    const rim = Grids.sides(table).flat();
-    const touched = rim.reduce((sum, value) => sum + value, 0);
-    if (touched / rim.length < LEAST_RIM) return false; // the stroke of a 0 with a speck in it
+    if (rimOf(table) < LEAST_RIM) return false; // the stroke of a 0 with a speck in it
     const middle = Grids.and(paper, Grids.shrink(filled, 2));
     if (!Grids.count(middle)) return false;
     const beside = Grids.nearestZero(Grids.not(table));
