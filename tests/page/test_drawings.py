@@ -1,5 +1,6 @@
 """Digits are drawn with the mouse on the whole page, stroke by stroke, and read by its nets."""
 
+from benchmarks.drawing import draw
 from common.pictures.preparation import prepare
 
 import numpy as np
@@ -9,21 +10,6 @@ from PIL import Image
 
 pytestmark = pytest.mark.browser
 NETS = ("softmax", "mlp", "cnn")
-
-
-def draw(page, drawing):
-    """Draw strokes with the mouse on an empty paper; return the answer of each net."""
-    page.locator("#clear").click()
-    frame = page.locator("#drawing").bounding_box()
-    scale = frame["width"] / strokes.SIDE
-    for stroke in drawing:
-        for k, (x, y) in enumerate(stroke):
-            page.mouse.move(frame["x"] + x * scale, frame["y"] + y * scale)
-            if k == 0:
-                page.mouse.down()
-        page.mouse.up()
-    page.evaluate("() => new Promise(requestAnimationFrame)")  # in which the answers are written
-    return page.evaluate("Page.state.answers.map((answer) => answer && answer.best)")
 
 
 def read_by(page, hand, spacing):
