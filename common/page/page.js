@@ -235,8 +235,9 @@ window.Page = (() => {
     state.seen = image && distorted(image, { shape: data.shape, ...how, seed });
     state.answers = nets.map((net) => (state.seen ? Network.run(net, state.seen) : null));
     const truth = state.test === null ? null : data.labels[state.test];
+    const doubt = data.disputed.includes(state.test);
     state.answers.forEach((answer, k) => {
-      const best = columns[k].showAnswer(answer && answer.probabilities, truth);
+      const best = columns[k].showAnswer(answer && answer.probabilities, truth, doubt);
       if (answer) answer.best = best;
     });
     Panels.paintGrey(find("seen"), state.seen ?? paper(), data.shape);
@@ -245,6 +246,7 @@ window.Page = (() => {
       : state.message;
     find("verdict").textContent = text;
     find("verdict").classList.toggle("long", text.length > LONG);
+    find("verdict").classList.toggle("problem", !state.seen);
     writeSource();
     find("hint").hidden = !Drawing.isEmpty();
     find("undo").disabled = !Drawing.canUndo();

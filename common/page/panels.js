@@ -137,7 +137,8 @@ window.Panels = (() => {
       const label = element("label");
       const input = element("input");
       Object.assign(input, { type: "radio", name: `net-${place}`, value: k });
-      input.addEventListener("change", () => choose(k));
+      // A click, not a change: the bar of the net's own answer is chosen already.
+      input.addEventListener("click", () => choose(k));
       const track = element("span", "track");
       const [bar, number] = [element("span", "bar"), element("span", "percent")];
       track.append(bar);
@@ -155,13 +156,16 @@ window.Panels = (() => {
     figure.append(map, caption);
     article.append(facts, answer, bars, figure);
 
-    /** Show probabilities (null: nothing to read), and whether the true class, if known, won. */
-    function showAnswer(probabilities, truth) {
+    /** Show probabilities (null: nothing to read), and whether the true class won.
+     *
+     * truth: its number, null if nobody knows it; doubt: whether people dispute it. */
+    function showAnswer(probabilities, truth, doubt) {
       const best = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
       name.textContent = best < 0 ? "–" : classes[best];
       sure.textContent = best < 0 ? "" : percent(probabilities[best]);
       const known = best >= 0 && truth !== null;
-      mark.textContent = known ? (best === truth ? "✓ right" : "✗ wrong") : "";
+      const [right, wrong] = doubt ? ["= label", "≠ label"] : ["✓ right", "✗ wrong"];
+      mark.textContent = known ? (best === truth ? right : wrong) : "";
       answer.classList.toggle("right", known && best === truth);
       answer.classList.toggle("wrong", known && best !== truth);
       rows.forEach(({ label, bar, number }, k) => {

@@ -153,7 +153,10 @@ def test_hard_images_are_disputed_or_split_the_nets(page):
         page.get_by_role("button", name="A hard one").click()
         source = page.locator("#seen-source").inner_text()
         split = len(set(texts(page, ".answer .class"))) > 1
-        assert split or "People dispute this label." in source
+        disputed = "People dispute this label." in source
+        assert split or disputed
+        marks = set(texts(page, ".answer .mark"))
+        assert marks <= ({"= label", "≠ label"} if disputed else {"✓ right", "✗ wrong"})
         shown.add(tuple(seen(page)))
     assert len(shown) == min(count, 6)
 
@@ -184,6 +187,10 @@ def test_the_evidence_adds_up(page):
         exact = page.evaluate(f"Page.state.answers[{k}].scores[3]")
         assert numbers(caption)[-1] == pytest.approx(exact, abs=0.051)
     assert len(numbers(captions[0])) == 3  # no rest
+    # The bar of the net's own answer can be chosen, too: for all nets.
+    page.get_by_role("button", name="Explain each net’s own answer").click()
+    page.locator(".net:first-child .bars label").nth(own[0]).click()
+    assert page.evaluate("Page.state.chosen") == own[0]
 
 
 def test_a_filter_slides_over_the_image(page):
