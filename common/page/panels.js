@@ -94,9 +94,9 @@ window.Panels = (() => {
     const [all, biases] = [tenths(score), tenths(bias)];
     const others = Math.abs(rest) >= 0.05 ? tenths(rest) : 0;
     const pixels = all - biases - others;
-    const terms = [`pixels ${signed(pixels / 10)}`, `biases ${signed(biases / 10)}`];
-    if (others) terms.push(`rest ${signed(others / 10)}`);
-    return `${terms.join(", ")} = score ${signed(all / 10).replace("+", "")}`;
+    const terms = [`pixels\u00a0${signed(pixels / 10)}`, `biases\u00a0${signed(biases / 10)}`];
+    if (others) terms.push(`rest\u00a0${signed(others / 10)}`);
+    return `${terms.join(", ")} = score\u00a0${signed(all / 10).replace("+", "")}`;
   }
 
   const element = (tag, className = "", text = "") =>
@@ -123,7 +123,7 @@ window.Panels = (() => {
     const { parameters, test_accuracy: accuracy, command } = net;
     facts.append(
       element("span", "", parameters ? `${parameters.toLocaleString("en")} parameters` : ""),
-      element("span", "", accuracy ? `test accuracy ${(100 * accuracy).toFixed(2)} %` : ""),
+      element("span", "", accuracy ? `test accuracy ${(100 * accuracy).toFixed(2)}\u00a0%` : ""),
     );
     if (command) facts.title = `trained by: python ${command}`;
     const answer = element("p", "answer");

@@ -145,7 +145,7 @@ def test_other_data(open_page, tmp_path, content, width):
         layer["kind"] == "conv" for net in content["networks"] for layer in net["layers"]
     )
     if content["classes"] == CLOTHES:  # tanh: the evidence does not add up, and the page says so
-        assert ", rest " in page.locator(".why figcaption").inner_text()
+        assert ", rest\u00a0" in page.locator(".why figcaption").inner_text()
         assert page.title() == "Draw a picture: one net reads it"
 
 
