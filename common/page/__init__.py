@@ -23,6 +23,7 @@ preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prep
                 preparation_classes.js and preparation_grids.js
 distortion.js   shifted, rotated, wider, noisy images
 drawing.js      the canvas: mouse, finger, pen
+controls.js     how the image is distorted: sliders, buttons, arrow keys
 panels.js       what is shown of each net: answer, bars, evidence
 maps.js         the feature maps of a convolutional net
 filter.js       one of its filters, sliding over the image, in numbers

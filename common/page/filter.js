@@ -143,7 +143,8 @@ window.Filter = (() => {
         Panels.paintMap(input.canvas, plane, from.shape, largest, false);
       }
       const map = channelOf(to.values, to.shape, view.filter);
-      Panels.paintMap(output.canvas, map, to.shape, largestOf(map), isCut(layers, view.layer));
+      const cut = isCut(layers, view.layer);
+      Panels.paintMap(output.canvas, map, to.shape, Panels.scaleOf(map, cut), cut);
       place(input.frame, corner(), [extent(layer(), 0), extent(layer(), 1)], from.shape);
       place(output.frame, [view.row, view.column], [1, 1], to.shape);
       const which = `filter ${view.filter + 1} of ${name}`;

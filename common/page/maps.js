@@ -110,7 +110,7 @@ window.Maps = (() => {
     for (const { index, canvases } of rows) {
       const { values, shape } = answer.outputs[index];
       const cut = Filter.isCut(layers(), index);
-      const largest = cut ? values.reduce((most, x) => Math.max(most, x), 0) : Panels.largestOf(values);
+      const largest = Panels.scaleOf(values, cut);
       canvases.forEach((canvas, k) => {
         Panels.paintMap(canvas, Panels.channelOf(values, shape, k), shape, largest, cut);
       });

@@ -10,7 +10,6 @@ window.Page = (() => {
   const LATER = 90; // milliseconds from the bars to evidence and feature maps
   const QUIET = 700; // milliseconds without a change before a screen reader hears the answers
   const LONG = 58; // characters of a sentence that is written smaller
-  const NEUTRAL = { right: 0, down: 0, degrees: 0, stroke: 0, noise: 0 };
 
   const find = (id) => document.getElementById(id);
   let data; // what common/page/build.py wrote into the page
@@ -25,7 +24,6 @@ window.Page = (() => {
     isNew: true, // whether the next stroke begins a new digit
     message: "", // why there is nothing to read
     notes: [], // of the preparation
-    change: { ...NEUTRAL },
     seed: 1, // of the noise
     chosen: null, // the class to explain, or null for each net's own answer
     seen: null, // the image as the nets get it
@@ -50,6 +48,7 @@ window.Page = (() => {
     writeWords();
     Maps.start(find("inside"), data.networks, nets);
     Drawing.start(find("drawing"), drawn);
+    Controls.start(data.shape, update);
     listen();
     document.querySelector("main").hidden = false;
     find("hard").hidden = hard.size === 0;
@@ -58,6 +57,15 @@ window.Page = (() => {
     else if (plain.length) showTest("plain");
     else clear();
     showReasons();
+    setTimeout(warmUp, LATER);
+  }
+
+  /** Prepare a stroke that nobody sees: a browser is slow where it runs code for the first time. */
+  function warmUp() {
+    const { SIZE } = Drawing;
+    const grey = new Uint8ClampedArray(SIZE * SIZE).fill(255);
+    for (let row = 60; row < 220; row++) grey.fill(0, row * SIZE + 130, row * SIZE + 150);
+    Preparation.prepare({ width: SIZE, height: SIZE, grey }, data);
   }
 
   /** Adapt the words of the page to its classes and nets. */
@@ -81,7 +89,6 @@ window.Page = (() => {
     find("next").addEventListener("click", () => showTest("plain"));
     find("hard").addEventListener("click", () => showTest("hard"));
     find("own").addEventListener("click", () => choose(null));
-    find("reset").addEventListener("click", () => change(NEUTRAL));
     document.addEventListener("keydown", (event) => {
       const control = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
       if (control && event.key.toLowerCase() === "z") {
@@ -89,22 +96,6 @@ window.Page = (() => {
         undo();
       }
     });
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    for (const id of ["drawing", "seen"]) {
-      find(id).addEventListener("keydown", (event) => {
-        if (!steps[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
-        event.preventDefault();
-        shift(...steps[event.key]);
-      });
-    }
-    for (const button of document.querySelectorAll("[data-shift]")) {
-      const step = button.dataset.shift.split(" ").map(Number);
-      button.addEventListener("click", () => shift(...step));
-    }
-    // The slider turns clockwise to the right; Distortion counts anticlockwise.
-    find("rotation").addEventListener("input", (event) => change({ degrees: -event.target.value }));
-    find("stroke").addEventListener("input", (event) => change({ stroke: +event.target.value }));
-    find("noise").addEventListener("input", (event) => change({ noise: +event.target.value }));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       if (state.test !== null && Drawing.isEmpty()) Drawing.show(ghost(state.test));
       showReasons();
@@ -118,11 +109,11 @@ window.Page = (() => {
     if (strokeTime !== null) return; // this picture is already asked for
     strokeTime = time;
     requestAnimationFrame(() => {
+      strokeTime = null;
       if (state.isNew) anew();
       state.isNew = false;
       read();
-      times.push(performance.now() - strokeTime);
-      strokeTime = null;
+      times.push(performance.now() - time);
     });
   }
 
@@ -144,9 +135,8 @@ window.Page = (() => {
     state.test = null;
     state.isNew = true;
     state.chosen = null;
-    state.change = { ...NEUTRAL };
     state.seed += 1;
-    writeChange();
+    Controls.reset();
   }
 
   /** Prepare the drawing and show what the nets make of it. */
@@ -198,41 +188,12 @@ window.Page = (() => {
 
   const bestOf = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
 
-  // How the image is changed.
-
-  function change(part) {
-    Object.assign(state.change, part);
-    writeChange();
-    update();
-  }
-
-  function shift(right, down) {
-    const within = (value, size) => Math.max(-size, Math.min(size, value));
-    const [height, width] = data.shape;
-    change({
-      right: within(state.change.right + right, width),
-      down: within(state.change.down + down, height),
-    });
-  }
-
-  /** Write the sliders' values in words. */
-  function writeChange() {
-    const { change: how } = state;
-    const values = { rotation: -how.degrees || 0, stroke: how.stroke, noise: how.noise };
-    for (const [id, text] of Object.entries(Words.changes(how))) {
-      find(`${id}-value`).textContent = text;
-      if (!(id in values)) continue;
-      find(id).value = values[id];
-      find(id).setAttribute("aria-valuetext", text);
-    }
-    find("reset").disabled = Object.entries(NEUTRAL).every(([name, value]) => how[name] === value);
-  }
-
   // What the nets make of it.
 
   function update() {
-    const { image, change: how, seed } = state;
-    state.seen = image && distorted(image, { shape: data.shape, ...how, seed });
+    const { image, seed } = state;
+    const how = { ...Controls.values(), shape: data.shape, seed };
+    state.seen = image && distorted(image, how);
     state.answers = nets.map((net) => (state.seen ? Network.run(net, state.seen) : null));
     const truth = state.test === null ? null : data.labels[state.test];
     const doubt = data.disputed.includes(state.test);

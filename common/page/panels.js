@@ -61,6 +61,10 @@ window.Panels = (() => {
     });
   }
 
+  /** Return the number that has the full colour of a map: if it is `cut`, the largest positive. */
+  const scaleOf = (values, cut) =>
+    (cut ? values.reduce((most, value) => Math.max(most, value), 0) : largestOf(values));
+
   const largestOf = (values) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
   /** Return one channel of values [height, width, channels]. */
@@ -196,7 +200,7 @@ window.Panels = (() => {
   }
 
   return {
-    colour, paintGrey, paintSigned, paintMap, inkOf, largestOf, channelOf, percent, signed,
-    sumInWords, element, select, column,
+    colour, paintGrey, paintSigned, paintMap, inkOf, largestOf, scaleOf, channelOf, percent,
+    signed, sumInWords, element, select, column,
   };
 })();

@@ -18,7 +18,7 @@ def seen(page):
 
 
 def shift(page):
-    return page.evaluate("[Page.state.change.right, Page.state.change.down]")
+    return page.evaluate("[Controls.values().right, Controls.values().down]")
 
 
 def test_strokes_change_the_bars(page):
