@@ -22,7 +22,7 @@ PROBABILITIES = """([text, count]) => {
 }"""
 # What rounding to float16 may change in a probability: a weight by at most 1/2048 of itself, and
 # over a thousand products these changes mostly cancel.
-BOUND = 0.01
+BOUND = 0.002
 
 
 def answers(page, images):
