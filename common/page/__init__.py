@@ -14,7 +14,7 @@ build.py        template, style, scripts and content → one file
 What the file is made of, in the language of browsers; no library, nothing is loaded:
 
 page.html       the template
-page.css        its style
+page.css        its style; maps.css: that of the feature maps
 network.js      pixels → the outputs of all layers, scores, probabilities
 evidence.js     how much each pixel contributes to the score of a class
 preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prepares it; its steps are

@@ -34,8 +34,9 @@ def build_page(path: Path, content: dict[str, Any]) -> int:
 def page_text(content: dict[str, Any]) -> str:
     """Return the page as text."""
     scripts = sorted(FOLDER.glob("*.js"), key=lambda path: (path.name == START, path.name))
+    styles = sorted(FOLDER.glob("*.css"))
     parts = {
-        "style": f"<style>\n{_read('page.css')}</style>",
+        "style": "\n".join(f"<style>\n{_read(path.name)}</style>" for path in styles),
         # Nothing in it can end the script that holds it: "</script" needs this character.
         "data": '<script type="application/json" id="data">\n'
         + json_text(content).replace("<", "\\u003c")

@@ -188,7 +188,7 @@ def test_the_evidence_adds_up(page):
         assert numbers(caption)[-1] == pytest.approx(exact, abs=0.051)
     assert len(numbers(captions[0])) == 3  # no rest
     # The bar of the net's own answer can be chosen, too: for all nets.
-    page.get_by_role("button", name="Explain each net’s own answer").click()
+    page.locator("#own").click()
     page.locator(".net:first-child .bars label").nth(own[0]).click()
     assert page.evaluate("Page.state.chosen") == own[0]
 
