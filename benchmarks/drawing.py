@@ -2,8 +2,8 @@
 
     python -m benchmarks.drawing
 
-opens docs/draw.html in chromium, draws ten digits in two hands, and says how many each net reads and
-how long it takes from a stroke to the bars. It needs chromium and, of requirements-dev.txt,
+opens docs/draw.html in chromium, draws ten digits in two hands, and says how many each net reads
+and how long it takes from a stroke to the bars. It needs chromium and, of requirements-dev.txt,
 Playwright. No other program should run at the same time.
 """
 

@@ -3,23 +3,20 @@
 
 window.Fitting = (() => {
   const BOX_FRACTION = 20 / 28; // of the height and width of an image that MNIST's digits take
-  // Pixels of the result: thinner strokes are widened and wider ones are thinned, as MNIST has few.
-  const MIN_STROKE = 1.7;
-  const MAX_STROKE = 4;
+  // Of the longer side, which takes 20 pixels in MNIST: thinner strokes are widened and wider ones
+  // are thinned, as MNIST has few.
+  const MIN_STROKE = 1.7 / 20;
+  const MAX_STROKE = 4 / 20;
+  const FINE = 160; // pixels of the longer side of a digit whose strokes are changed by whole pixels
 
   /** Place a digit, a grid from 0 paper to 1 ink, in an image of [height, width]: Uint8Array, 255
    * for ink. It takes at most 20/28 of the image, with its centre of mass in the middle. */
   function fit(digit, [height, width]) {
     // Values below are noise, values above are full ink.
     const clear = digit.values.map((value) => Math.min(Math.max((value - 0.1) / 0.9, 0), 1));
-    const ink = withUsualStroke(Grids.grid(digit.height, digit.width, clear), [height, width]);
-    const box = Grids.box(Grids.between(ink, 0.3));
-    const [high, wide] = [box.bottom - box.top, box.right - box.left];
-    const scale = Math.min((BOX_FRACTION * height) / high, (BOX_FRACTION * width) / wide);
-    const rows = Math.max(1, Grids.roundToEven(high * scale));
-    const columns = Math.max(1, Grids.roundToEven(wide * scale));
-    // Enlarging interpolates; averaging would only repeat the pixels.
-    const small = resize(ink, box, rows, columns, scale < 1);
+    const ink = withUsualStroke(Grids.grid(digit.height, digit.width, clear));
+    const small = scaled(ink, BOX_FRACTION * height, BOX_FRACTION * width);
+    const [rows, columns] = [small.height, small.width];
     const most = small.values.reduce((greatest, value) => Math.max(greatest, value), 1e-6);
     const values = small.values.map((value) => value / most);
     const [down, right] = centreOf(values, columns);
@@ -48,22 +45,35 @@ window.Fitting = (() => {
     return [down / sum, right / sum];
   }
 
+  /** Cut a digit out and scale it to the largest size that is neither higher nor wider. */
+  function scaled(ink, mostHigh, mostWide) {
+    const box = Grids.box(Grids.between(ink, 0.3));
+    const [high, wide] = [box.bottom - box.top, box.right - box.left];
+    const scale = Math.min(mostHigh / high, mostWide / wide);
+    const rows = Math.max(1, Grids.roundToEven(high * scale));
+    const columns = Math.max(1, Grids.roundToEven(wide * scale));
+    // Enlarging interpolates; averaging would only repeat the pixels.
+    return resize(ink, box, rows, columns, scale < 1);
+  }
+
   /** Widen strokes that would be paler than any in MNIST, and thin those that fill a digit. */
-  function withUsualStroke(ink, shape) {
+  function withUsualStroke(digit) {
+    const ink = Math.max(digit.height, digit.width) < FINE ? scaled(digit, FINE, FINE) : digit;
     const mask = Grids.between(ink, 0.5);
     const box = Grids.box(mask);
     if (!box) return ink;
     const side = Math.max(box.bottom - box.top, box.right - box.left);
-    const pixel = side / (BOX_FRACTION * Math.max(...shape)); // of the result, in the input
     // The mean distance of the pixels of a stroke of width w to its edge is w / 4.
     const { distance } = Grids.nearestZero(Grids.pad(mask, 1));
     const width = (4 * distance.reduce((sum, value) => sum + value, 0)) / Grids.count(mask);
-    const missing = Math.trunc((MIN_STROKE * pixel - width) / 2 + 0.5);
-    const surplus = Math.trunc((width - MAX_STROKE * pixel) / 2);
+    const missing = Math.trunc((MIN_STROKE * side - width) / 2 + 0.5);
     if (missing >= 1) return widen(Grids.pad(ink, missing), missing);
+    // What is taken off the strokes is taken off the longer side, too: (width - 2 · surplus) /
+    // (side - 2 · surplus) = MAX_STROKE, in the size in which it is taken off.
+    const surplus = Math.trunc(((width / side - MAX_STROKE) / (1 - MAX_STROKE) / 2) * FINE);
     if (surplus >= 1) {
-      const thin = narrow(ink, surplus);
-      return thin.values.some((value) => value > 0.5) ? thin : ink;
+      const thin = narrow(scaled(ink, FINE, FINE), surplus);
+      if (thin.values.some((value) => value > 0.5)) return thin;
     }
     return ink;
   }
