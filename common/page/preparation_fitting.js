@@ -78,38 +78,33 @@ window.Fitting = (() => {
     return ink;
   }
 
-  /** The largest value in a disc around each pixel.
-   * Only pixels that have a smaller neighbour can be the largest for another one, so that few discs are
-   * drawn. */
+  /** The largest value in a disc around each pixel: row by row of the disc, from its narrow ends. */
   function widen({ height, width, values }, radius) {
     const result = values.slice();
-    const least = values.reduce((one, other) => Math.min(one, other), Infinity);
-    for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) {
-        const value = values[y * width + x];
-        if (value === least || !hasSmallerNeighbour(values, width, height, y, x)) continue;
-        for (let dy = -radius; dy <= radius; dy++) {
-          const row = y + dy;
-          if (row < 0 || row >= height) continue;
-          const half = Math.floor(Math.sqrt(radius * radius - dy * dy));
-          const last = row * width + Math.min(x + half, width - 1);
-          for (let i = row * width + Math.max(x - half, 0); i <= last; i++) {
-            if (result[i] < value) result[i] = value;
-          }
-        }
+    const wide = values.slice(); // the largest value within `half` columns
+    let half = 0;
+    for (let dy = radius; dy >= 0; dy--) {
+      for (; half < Math.floor(Math.sqrt(radius * radius - dy * dy)); half++) widenRows(wide, width);
+      const step = dy * width;
+      for (let i = 0; i + step < wide.length; i++) {
+        if (wide[i + step] > result[i]) result[i] = wide[i + step];
+        if (wide[i] > result[i + step]) result[i + step] = wide[i];
       }
     }
     return Grids.grid(height, width, result);
   }
 
-  function hasSmallerNeighbour(values, width, height, y, x) {
-    const value = values[y * width + x];
-    for (let row = Math.max(y - 1, 0); row <= Math.min(y + 1, height - 1); row++) {
-      for (let column = Math.max(x - 1, 0); column <= Math.min(x + 1, width - 1); column++) {
-        if (values[row * width + column] < value) return true;
+  /** Replace each value by the largest of itself and its neighbours to the left and to the right. */
+  function widenRows(values, width) {
+    for (let start = 0; start < values.length; start += width) {
+      let before = values[start];
+      for (let i = start; i < start + width; i++) {
+        const value = values[i];
+        const after = i + 1 < start + width ? values[i + 1] : value;
+        values[i] = Math.max(before, value, after);
+        before = value;
       }
     }
-    return false;
   }
 
   /** The smallest value in a disc around each pixel; beyond the edge there is paper. */
