@@ -30,8 +30,20 @@ window.Classes = (() => {
     return x * x;
   }
 
-  function spread({ number, sum, squares }) {
-    return Math.sqrt(Math.max(squares / number - square(sum / number), 0));
+  /** Number, mean and standard deviation of the values above `least` and up to `most`. */
+  function statistics(values, least, most) {
+    let number = 0;
+    let sum = 0;
+    let squares = 0;
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i];
+      if (value <= least || value > most) continue;
+      number++;
+      sum += value;
+      squares += value * value;
+    }
+    const mean = sum / number;
+    return { number, mean, spread: Math.sqrt(Math.max(squares / number - mean * mean, 0)) };
   }
 
   /** Divide values at the threshold that makes both classes most uniform (Otsu, 1979).
@@ -53,21 +65,11 @@ window.Classes = (() => {
     const enough = Math.max(...between) * (1 - 1e-9);
     const ties = between.flatMap((value, k) => (value >= enough ? [k] : []));
     const threshold = edges[1 + ties[Math.floor(ties.length / 2)]];
-    const low = { number: 0, sum: 0, squares: 0 };
-    const high = { number: 0, sum: 0, squares: 0 };
-    for (let i = 0; i < values.length; i++) {
-      const group = values[i] <= threshold ? low : high;
-      group.number++;
-      group.sum += values[i];
-      group.squares += values[i] * values[i];
-    }
+    const low = statistics(values, -Infinity, threshold);
+    const high = statistics(values, threshold, Infinity);
     if (!low.number || !high.number) return { threshold, lowSpread: 0, highSpread: 0, contrast: 0 };
-    return {
-      threshold,
-      lowSpread: spread(low),
-      highSpread: spread(high),
-      contrast: high.sum / high.number - low.sum / low.number,
-    };
+    const contrast = high.mean - low.mean;
+    return { threshold, lowSpread: low.spread, highSpread: high.spread, contrast };
   }
 
   /** The two thresholds that divide values into the three most uniform classes (Otsu). */
