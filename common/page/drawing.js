@@ -20,7 +20,7 @@ window.Drawing = (() => {
   let onStroke = () => {};
 
   /** Make `element`, a canvas, one that can be drawn on. `changed(time)` is called after each piece
-   * of a stroke, with the time at which its event was handled, in milliseconds. */
+   * of a stroke and at its end, with the time at which the event was handled, in milliseconds. */
   function start(element, changed) {
     canvas = element;
     onStroke = changed;
@@ -66,7 +66,9 @@ window.Drawing = (() => {
   }
 
   function release(event) {
-    if (event.pointerId === pointer) pointer = null;
+    if (event.pointerId !== pointer) return;
+    pointer = null;
+    onStroke(performance.now());
   }
 
   /** Return the point of the paper at which an event happened. */
@@ -142,6 +144,7 @@ window.Drawing = (() => {
   return {
     SIZE, BRUSH, start, pixels, clear, undo, show,
     isEmpty: () => strokes.length === 0,
+    isDown: () => pointer !== null,
     canUndo: () => before.length > 0,
     strokes: () => strokes.map((stroke) => stroke.map((point) => [...point])),
   };

@@ -110,6 +110,7 @@ window.Page = (() => {
     strokeTime = time;
     requestAnimationFrame(() => {
       strokeTime = null;
+      if (Drawing.isEmpty()) return; // cleared since
       if (state.isNew) anew();
       state.isNew = false;
       read();
@@ -133,6 +134,7 @@ window.Page = (() => {
   /** A new digit starts as it is, and each net's own answer is explained. */
   function anew() {
     state.test = null;
+    state.image = null;
     state.isNew = true;
     state.chosen = null;
     state.seed += 1;
@@ -146,8 +148,11 @@ window.Page = (() => {
     const prepared = Drawing.isEmpty()
       ? { error: "Nothing is drawn yet." }
       : Preparation.prepare(drawing, { shape, polarity });
+    // Before a stroke ends it may be too short, or stand beside the others: the answers stay.
+    const isUnfinished = prepared.error && Drawing.isDown();
+    if (isUnfinished && state.image) return;
     state.image = prepared.error ? null : prepared.image;
-    state.message = prepared.error ?? "";
+    state.message = isUnfinished ? "" : prepared.error ?? "";
     state.notes = prepared.notes ?? [];
     update();
   }

@@ -41,6 +41,21 @@ def test_strokes_change_the_bars(page):
     assert page.evaluate("Page.times.length") >= 4
 
 
+def test_an_error_waits_for_the_end_of_the_stroke(page):
+    draw(page, ONE)
+    answers = texts(page, ".answer .class")
+    box = page.locator("#drawing").bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.3 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.7 * box["height"], steps=3)
+    settle(page)
+    assert texts(page, ".answer .class") == answers
+    page.mouse.up()
+    settle(page)
+    assert texts(page, ".answer .class") == ["–"] * 3
+    assert "2 shapes" in page.locator("#verdict").inner_text()
+
+
 def test_a_stroke_goes_on_outside_the_paper(page):
     draw(page, [(0.5, 0.2), (1.3, 0.4), (0.5, 0.8)])
     (stroke,) = page.evaluate("Drawing.strokes()")
