@@ -1,5 +1,6 @@
-/* Distort a prepared image: shift, rotation, stroke width and noise, as common/comparison/distortions.py
-defines them. The network then sees the result, so that a visitor finds where it breaks. */
+/* Distort a prepared image: shift, rotation, stroke width and noise, as
+common/comparison/distortions.py defines them. The networks then see the result, so that a visitor
+finds where each of them breaks. */
 "use strict";
 
 window.Distortion = (() => {
@@ -16,7 +17,8 @@ window.Distortion = (() => {
    * seed: of that noise, so that it stays the same while something else changes
    *
    * Returns a Uint8Array. The order is: stroke width, rotation, shift, noise. */
-  function apply(image, { shape, right = 0, down = 0, degrees = 0, stroke = 0, noise = 0, seed = 0 }) {
+  function apply(image, options) {
+    const { shape, right = 0, down = 0, degrees = 0, stroke = 0, noise = 0, seed = 0 } = options;
     let ink = new Float32Array(image).map((value) => value / 255);
     if (stroke) ink = withStroke(ink, shape, stroke);
     if (degrees) ink = rotated(ink, shape, degrees);
@@ -54,8 +56,8 @@ window.Distortion = (() => {
     });
   }
 
-  /** Widen strokes, or thin them: a whole pixel is the largest (or smallest) of a pixel and its four
-   * neighbours, and a part of one is a mean of before and after. */
+  /** Widen strokes, or thin them: a whole pixel is the largest (or smallest) of a pixel and its
+   * four neighbours, and a part of one is a mean of before and after. */
   function withStroke(ink, shape, pixels) {
     const extreme = pixels > 0 ? Math.max : Math.min;
     for (let left = Math.abs(pixels); left > 0; left--) {
@@ -76,7 +78,7 @@ window.Distortion = (() => {
     return ink.map((value) => Math.min(Math.max(value + sigma * normal(), 0), 1));
   }
 
-  /** A generator of standard normal numbers, the same ones for the same seed (Box and Muller, 1958). */
+  /** A generator of standard normal numbers, the same for the same seed (Box and Muller, 1958). */
   function normals(seed) {
     const uniform = uniforms(seed);
     let spare = null;

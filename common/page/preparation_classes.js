@@ -1,4 +1,4 @@
-/* Divide values into classes: ink and paper, or ink, paper and table (common/pictures/classes.py). */
+/* Divide values into classes: ink and paper, or ink, paper, table (common/pictures/classes.py). */
 "use strict";
 
 window.Classes = (() => {
@@ -47,8 +47,8 @@ window.Classes = (() => {
   }
 
   /** Divide values at the threshold that makes both classes most uniform (Otsu, 1979).
-   * Returns { threshold, lowSpread, highSpread, contrast }: the classes' standard deviations, and the
-   * difference of their means. */
+   * Returns { threshold, lowSpread, highSpread, contrast }: the classes' standard deviations, and
+   * the difference of their means. */
   function two(values) {
     const { counts, edges } = histogram(values, 128);
     const middles = counts.map((_, k) => (edges[k] + edges[k + 1]) / 2);

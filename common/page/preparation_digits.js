@@ -7,7 +7,8 @@ window.Digits = (() => {
   const ALONE = 2.2; // times as tall as all other shapes: the one digit, beside small marks
 
   /** Find the digit in what `Ink.findInk` returns: { box: [left, top, right, bottom], ink, notes },
-   * or { error } with what the drawing does instead of showing one. A note says what was left out. */
+   * or { error } with what the drawing does instead of showing one. A note says what was left out.
+   */
   function find({ ink, smoothed }) {
     const { parts, labels, framed } = Parts.find(ink, smoothed, Ink.MIN_SIDE);
     if (!parts.length) {

@@ -7,7 +7,7 @@ window.Fitting = (() => {
   // are thinned, as MNIST has few.
   const MIN_STROKE = 1.7 / 20;
   const MAX_STROKE = 4 / 20;
-  const FINE = 160; // pixels of the longer side of a digit whose strokes are changed by whole pixels
+  const FINE = 160; // pixels of the longer side of a digit whose strokes are changed by pixels
 
   /** Place a digit, a grid from 0 paper to 1 ink, in an image of [height, width]: Uint8Array, 255
    * for ink. It takes at most 20/28 of the image, with its centre of mass in the middle. */
@@ -47,7 +47,7 @@ window.Fitting = (() => {
 
   /** Cut a digit out and scale it to the largest size that is neither higher nor wider. */
   function scaled(ink, mostHigh, mostWide) {
-    const box = Grids.box(Grids.between(ink, 0.3));
+    const box = Regions.box(Grids.between(ink, 0.3));
     const [high, wide] = [box.bottom - box.top, box.right - box.left];
     const scale = Math.min(mostHigh / high, mostWide / wide);
     const rows = Math.max(1, Grids.roundToEven(high * scale));
@@ -60,7 +60,7 @@ window.Fitting = (() => {
   function withUsualStroke(digit) {
     const ink = Math.max(digit.height, digit.width) < FINE ? scaled(digit, FINE, FINE) : digit;
     const mask = Grids.between(ink, 0.5);
-    const box = Grids.box(mask);
+    const box = Regions.box(mask);
     if (!box) return ink;
     const side = Math.max(box.bottom - box.top, box.right - box.left);
     // The mean distance of the pixels of a stroke of width w to its edge is w / 4.
@@ -78,13 +78,14 @@ window.Fitting = (() => {
     return ink;
   }
 
-  /** The largest value in a disc around each pixel: row by row of the disc, from its narrow ends. */
+  /** The largest value in a disc around each pixel: row by row of the disc, narrow ones first. */
   function widen({ height, width, values }, radius) {
     const result = values.slice();
     const wide = values.slice(); // the largest value within `half` columns
     let half = 0;
     for (let dy = radius; dy >= 0; dy--) {
-      for (; half < Math.floor(Math.sqrt(radius * radius - dy * dy)); half++) widenRows(wide, width);
+      const reach = Math.floor(Math.sqrt(radius * radius - dy * dy));
+      for (; half < reach; half++) widenRows(wide, width);
       const step = dy * width;
       for (let i = 0; i + step < wide.length; i++) {
         if (wide[i + step] > result[i]) result[i] = wide[i + step];
@@ -94,7 +95,7 @@ window.Fitting = (() => {
     return Grids.grid(height, width, result);
   }
 
-  /** Replace each value by the largest of itself and its neighbours to the left and to the right. */
+  /** Replace each value by the largest of itself and its neighbours on the left and right. */
   function widenRows(values, width) {
     for (let start = 0; start < values.length; start += width) {
       let before = values[start];
@@ -131,14 +132,14 @@ window.Fitting = (() => {
     weightsOf(height, box.top, box.bottom, newHeight, average).forEach(({ first, weights }, y) => {
       for (let x = 0; x < newWidth; x++) {
         let sum = 0;
-        for (let k = 0; k < weights.length; k++) sum += wide[(first + k) * newWidth + x] * weights[k];
+        weights.forEach((weight, k) => (sum += wide[(first + k) * newWidth + x] * weight));
         small[y * newWidth + x] = sum;
       }
     });
     return Grids.grid(newHeight, newWidth, small);
   }
 
-  /** For each of the new pixels of a line: the first of the old ones that count, and their weights. */
+  /** For each new pixel of a line: the first of the old ones that count, and their weights. */
   function weightsOf(length, start, end, newLength, average) {
     const scale = (end - start) / newLength;
     const filter = average

@@ -1,6 +1,6 @@
 /* Lines of writing, and in each line its digits, from the parts of the ink
-(common/pictures/lines.py). A digit is a list of parts: the strokes that were written without lifting
-the pen far. */
+(common/pictures/lines.py). A digit is a list of parts: the strokes that were written without
+lifting the pen far. */
 "use strict";
 
 window.Lines = (() => {

@@ -74,13 +74,13 @@ window.Paper = (() => {
     for (let n = 0; n < papers.length; n++) {
       const paper = papers[n];
       if (papers.slice(0, n).some((earlier) => same(earlier, paper))) continue;
-      const { labels, parts } = Grids.label(paper, false);
+      const { labels, parts } = Regions.label(paper, false);
       const sizes = new Int32Array(parts + 1);
       for (const number of labels.values) sizes[number]++;
       for (let k = 1; k <= parts; k++) {
         if (sizes[k] < LEAST_AREA * labels.values.length) continue;
         const part = Grids.equal(labels, k);
-        const filled = Grids.fillHoles(part);
+        const filled = Regions.fillHoles(part);
         if (isSheet(filled, part, Grids.not(paper), small.values)) found.push(filled);
       }
     }
@@ -104,7 +104,7 @@ window.Paper = (() => {
     const outside = Grids.and(other, Grids.not(filled));
     if (rimOf(outside) < LEAST_RIM) return false; // `isOnTable` would see this later
     if (area < 0.9 * hullArea(filled)) return false;
-    const place = Grids.box(filled);
+    const place = Regions.box(filled);
     const high = place.bottom - place.top;
     const wide = place.right - place.left;
     const across = high === filled.height || wide === filled.width;
@@ -123,8 +123,8 @@ window.Paper = (() => {
 
   /** The longer side of the longest connected part. */
   function longest(mask) {
-    const { labels, parts } = Grids.label(mask, true);
-    return Grids.boxes(labels, parts).reduce(
+    const { labels, parts } = Regions.label(mask, true);
+    return Regions.boxes(labels, parts).reduce(
       (most, { top, bottom, left, right }) => Math.max(most, bottom - top, right - left),
       0,
     );
@@ -132,7 +132,7 @@ window.Paper = (() => {
 
   /** The radius of the largest circle in a mask, in pixels. */
   function halfWidth(mask) {
-    const { top, bottom, left, right } = Grids.box(mask);
+    const { top, bottom, left, right } = Regions.box(mask);
     const part = Grids.cut(mask, {
       top: Math.max(top - 1, 0),
       bottom: Math.min(bottom + 1, mask.height),
@@ -223,7 +223,7 @@ window.Paper = (() => {
   /** Cut the sheet out of a picture and paint what is not on it. */
   function onSheet(picture, small, inside) {
     const { index } = Grids.nearestZero(Grids.not(inside));
-    const bounds = Grids.box(inside);
+    const bounds = Regions.box(inside);
     const lines = (length, count) =>
       Array.from({ length }, (_, k) => Math.min(Math.floor(k / (length / count)), count - 1));
     const rows = lines(picture.height, small.height);

@@ -2,7 +2,7 @@
 lines, specks (common/pictures/parts.py).
 
 A part is { label, top, bottom, left, right, height, width, longer, mass, cut }: its number in the
-labels, its box, the longer side of that, its ink, and whether the edge of the picture cuts it off. */
+labels, its box, the longer side of that, its ink, and whether the edge of the picture cuts it. */
 "use strict";
 
 window.Parts = (() => {
@@ -16,12 +16,12 @@ window.Parts = (() => {
   /** Find the parts that can be writing: { parts, labels, framed }.
    * `smoothed` is the blurred ink, `least` the pixels that the largest part must have. */
   function find(ink, smoothed, least) {
-    const { labels, parts: number } = Grids.label(
+    const { labels, parts: number } = Regions.label(
       Grids.between(smoothed, INK), true,
     );
     const masses = new Float64Array(number + 1);
     labels.values.forEach((part, i) => (masses[part] += ink.values[i]));
-    const all = Grids.boxes(labels, number)
+    const all = Regions.boxes(labels, number)
       .map((box, k) => partOf(box, k + 1, masses[k + 1], labels))
       .filter((part) => part.longer >= 3);
     const inside = insideFrames(all, labels);
@@ -62,7 +62,7 @@ window.Parts = (() => {
           other !== part && contains(part, other) && other.longer >= LEAST_INSIDE * part.longer,
       );
       if (!inner.length) continue;
-      const filled = Grids.fillHoles(maskOf(part, labels));
+      const filled = Regions.fillHoles(maskOf(part, labels));
       const numbers = new Set();
       Grids.cut(labels, part).values.forEach((number, i) => {
         if (filled.values[i]) numbers.add(number);
