@@ -35,7 +35,7 @@ SHIFTS = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("width", [360, 1280, pytest.param(900, marks=pytest.mark.slow)])
 def test_nothing_moves(open_page, built, width):
     page = open_page(built, viewport={"width": width, "height": 800})
     page.evaluate(SHIFTS)
