@@ -17,8 +17,11 @@ page.html       the template
 page.css        its style; maps.css: that of the feature maps
 network.js      pixels → the outputs of all layers, scores, probabilities
 evidence.js     how much each pixel contributes to the score of a class
-preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prepares it; it names
-                the other files preparation_*.js, a step each
+preparation.js  a drawing → an image as MNIST has it, as common/pictures/ prepares it; it says what
+                each of its steps does: preparation_paper.js, preparation_surface.js,
+                preparation_ink.js, preparation_parts.js, preparation_regions.js,
+                preparation_lines.js, preparation_digits.js, preparation_fitting.js,
+                preparation_classes.js, preparation_grids.js
 distortion.js   shifted, rotated, wider, noisy images
 drawing.js      the canvas: mouse, finger, pen
 controls.js     how the image is distorted: sliders, buttons, arrow keys
