@@ -8,6 +8,7 @@ preparation.py  python -m benchmarks.preparation: how well pictures of digits ar
 writers.py      python -m benchmarks.writers: who wrote the digits, and what that does to intervals
 doubt.py        python -m benchmarks.doubt: what is taken for a digit, and which digits are doubted
 pictures.py     python -m benchmarks.pictures: how well a folder of labelled pictures is read
+drawing.py      python -m benchmarks.drawing: how fast a drawing page answers, and what it reads
 publish.py      python -m benchmarks.publish: a finished comparison → a page of docs/
 
 What python -m benchmarks measures:
@@ -35,4 +36,5 @@ scaling_model.py  a model of the step time on many machines
 renderings.py     a digit → a picture file, as a photo or a scan shows it
 fonts.py          the digits of fonts as pictures
 nondigits.py      pictures that show no digit
+strokes.py        digits as a pointer draws them
 """

@@ -20,6 +20,7 @@ The packages can be skipped on a first reading:
     run/             the results of a run: report, checkpoints, summaries, files on disk
     plots/           arrays → pictures
     comparison/      the tables and tests of compare.py
+    page/            trained nets → an HTML file to draw digits in: python -m common.page
     parallel/        how a step is made fast, behind one door; parallel/cluster/: several machines
     process/         the program around it: start, errors, signals, the command line, the machine
 

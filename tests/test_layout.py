@@ -21,6 +21,10 @@ PACKAGES = {
         *("data", "datasets.orientation", "plots", "process"),
         *("run.contents", "run.contents", "run.files", "run.metrics", "run.model"),
     },
+    "page": {
+        *("comparison.tables", "data", "datasets.disputed", "predict", "process"),
+        *("run.checkpoints", "run.files", "run.metrics", "run.model"),
+    },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session"),
         *("datasets.disputed", "datasets.orientation", "plots", "process"),

@@ -24,7 +24,12 @@ def disputed_errors(predicted: np.ndarray, labels: np.ndarray) -> int | None:
     Returns:
         how many of the errors have a disputed label; None if these are not MNIST's test images.
     """
-    if zlib.crc32(np.ascontiguousarray(labels, "<i4")) != TEST_LABELS:
+    if not is_mnist_test(labels):
         return None
     indices = list(DISPUTED)
     return int(np.count_nonzero(predicted[indices] != labels[indices]))
+
+
+def is_mnist_test(labels: np.ndarray) -> bool:
+    """Say whether these labels, integers [n], are those of MNIST's test images."""
+    return zlib.crc32(np.ascontiguousarray(labels, "<i4")) == TEST_LABELS

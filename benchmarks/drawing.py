@@ -1,0 +1,158 @@
+"""How a drawing page does in a browser: twenty digits are drawn with the mouse.
+
+    python -m benchmarks.drawing
+
+opens docs/draw.html in chromium, draws ten digits in two hands, and says how many each net reads
+and how long it takes from a stroke to the bars. It needs chromium and, of requirements-dev.txt,
+Playwright. No other program should run at the same time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.strokes import HANDS, SIDE, digit
+from common import UserError
+from common.process.arguments import new_parser
+from common.process.machine import describe_machine
+
+import numpy as np
+
+COMMAND = "python -m benchmarks.drawing"
+PAGE = DOCS / "draw.md"
+TABLE = "drawing"
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
+# Milliseconds of each of 200 preparations of the drawing on the paper; the first ones compile.
+PREPARE = """() => Array.from({length: 200}, () => {
+  const start = performance.now();
+  Preparation.prepare(Drawing.pixels(), {shape: [28, 28], polarity: "light on dark"});
+  return performance.now() - start;
+}).slice(100)"""
+
+
+def draw(page: Any, drawing: Sequence[Sequence[Sequence[float]]]) -> list[int | None]:
+    """Draw strokes with the mouse on the empty paper of an open page.
+
+    Args:
+        page: Playwright's, with a page of common.page.
+        drawing: strokes, see benchmarks/strokes.py.
+
+    Returns:
+        the number of the class that each net answers; None where there is nothing to read.
+    """
+    page.locator("#clear").click()
+    frame = page.locator("#drawing").bounding_box()
+    scale = frame["width"] / SIDE
+    for stroke in drawing:
+        for k, (x, y) in enumerate(stroke):
+            page.mouse.move(frame["x"] + x * scale, frame["y"] + y * scale)
+            if k == 0:
+                page.mouse.down()
+        page.mouse.up()
+    page.evaluate("() => new Promise(requestAnimationFrame)")  # in which the answers are written
+    return page.evaluate("Page.state.answers.map((answer) => answer && answer.best)")
+
+
+def measure(path: Path) -> dict[str, Any]:
+    """Draw all digits on a page.
+
+    Args:
+        path: the HTML file.
+
+    Returns:
+        `read`: name of a net → how many digits it read; `digits`; milliseconds `bars` and
+        `preparation`, float64 [n]; `browser`: its version.
+
+    Raises:
+        UserError: there is no page, no browser or no driver.
+    """
+    program = shutil.which("chromium")
+    if program is None:
+        raise UserError("chromium is missing; on Debian: apt-get install chromium")
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; write a page with python -m common.page.")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        raise UserError("Playwright is missing: pip install -r requirements-dev.txt") from None
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.goto(path.resolve().as_uri())
+        right = [
+            [str(answer) == name for answer in draw(page, digit(name, hand))]
+            for hand, digits in HANDS.items()
+            for name in digits
+        ]
+        names = page.evaluate(
+            "JSON.parse(document.getElementById('data').textContent).networks.map(n => n.name)"
+        )
+        measured = {
+            "read": dict(zip(names, np.sum(right, axis=0).tolist(), strict=True)),
+            "digits": len(right),
+            "bars": np.array(page.evaluate("Page.times")),
+            "preparation": np.array(page.evaluate(PREPARE)),
+            "browser": f"Chromium {browser.version}",
+        }
+        browser.close()
+    return measured
+
+
+def section(measured: dict[str, Any], words: Sequence[str]) -> str:
+    """Return the table for docs/draw.md, with the command and the machine."""
+    machine = f"{measured['browser']}, on {describe_machine()}"
+    bars, preparation = measured["bars"], measured["preparation"]
+    rows = {
+        "from a stroke to the bars": f"{np.median(bars):.1f} ms ({np.percentile(bars, 95):.1f} ms)",
+        "of this the preparation": f"{np.median(preparation):.1f} ms "
+        f"({np.percentile(preparation, 95):.1f} ms)",
+    } | {
+        f"digits that the {name} reads": f"{count} of {measured['digits']}"
+        for name, count in measured["read"].items()
+    }
+    lines = [f"`{' '.join([COMMAND, *words])}`, {machine}:", "", "| | |", "|---|--:|"]
+    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items()), ""])
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Draw, print the table and, if requested, write it to docs/draw.md.
+
+    Raises:
+        UserError: see `measure`; or docs/draw.md cannot be read or written.
+        SystemExit: a usage error (status 2).
+    """
+    parser = new_parser(COMMAND, __doc__)
+    parser.add_argument(
+        "page",
+        type=Path,
+        nargs="?",
+        default=DOCS / "draw.html",
+        metavar="FILE",
+        help="a page that `python -m common.page` has written (default: docs/draw.html)",
+    )
+    parser.add_argument(
+        "--update-docs",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="also put the table into docs/draw.md",
+    )
+    options = parser.parse_args(argv)
+    if options.update_docs:
+        require_markers(PAGE, [TABLE])
+    measured = measure(options.page)
+    typed = sys.argv[1:] if argv is None else argv
+    text = section(measured, [word for word in typed if word != "--update-docs"])
+    print(text)
+    if options.update_docs:
+        put_into_page(PAGE, TABLE, text)
+    return measured
+
+
+if __name__ == "__main__":
+    main()
