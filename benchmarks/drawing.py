@@ -72,11 +72,11 @@ def measure(path: Path) -> dict[str, Any]:
     Raises:
         UserError: there is no page, no browser or no driver.
     """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; write a page with python -m common.page.")
     program = shutil.which("chromium")
     if program is None:
         raise UserError("chromium is missing; on Debian: apt-get install chromium")
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; write a page with python -m common.page.")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:

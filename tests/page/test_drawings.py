@@ -1,10 +1,14 @@
 """Digits are drawn with the mouse on the whole page, stroke by stroke, and read by its nets."""
 
-from benchmarks.drawing import draw
+import re
+
+from benchmarks.drawing import draw, main
+from common import UserError
 from common.pictures.preparation import prepare
 
 import numpy as np
 import pytest
+import shell
 import strokes
 from PIL import Image
 
@@ -12,28 +16,26 @@ pytestmark = pytest.mark.browser
 NETS = ("softmax", "mlp", "cnn")
 
 
-def read_by(page, hand, spacing):
-    """How many of ten digits of a hand each net reads, and what the CNN misreads."""
-    right, wrong = np.zeros(len(NETS), int), []
-    for name in strokes.HANDS[hand]:
-        answers = draw(page, strokes.digit(name, hand, spacing=spacing))
+def test_the_cnn_reads_ten_digits_that_are_drawn_with_the_mouse(page):
+    wrong, right = [], np.zeros(len(NETS), int)
+    for name in strokes.UPRIGHT:
+        answers = draw(page, strokes.digit(name, spacing=16))
         right += [str(answer) == name for answer in answers]
         wrong += [] if str(answers[-1]) == name else [f"{name}: {answers[-1]}"]
-    return dict(zip(NETS, right.tolist(), strict=True)), wrong
-
-
-def test_the_cnn_reads_ten_digits_that_are_drawn_with_the_mouse(page):
-    right, wrong = read_by(page, "upright", spacing=16)
     assert not wrong
-    assert right["mlp"] >= 8
+    assert right[NETS.index("mlp")] >= 8
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hand", strokes.HANDS)
-def test_the_cnn_reads_all_hands(page, hand):
-    right, wrong = read_by(page, hand, spacing=5)
-    assert not wrong
-    assert right["mlp"] >= 8
+def test_the_benchmark_draws_both_hands(built):
+    output, _ = shell.run("-m", "benchmarks.drawing", built)
+    assert "| digits that the CNN reads | 20 of 20 |" in output
+    assert re.search(r"\| from a stroke to the bars \| \d+\.\d ms", output)
+
+
+def test_a_page_that_does_not_exist_gets_a_sentence(tmp_path):
+    with pytest.raises(UserError, match="does not exist; write a page"):
+        main([str(tmp_path / "nothing.html")])
 
 
 def test_what_the_nets_see_is_what_python_makes_of_the_same_drawing(page, tmp_path):
