@@ -47,10 +47,11 @@ def test_the_table_contains_the_numbers_of_the_runs(finished):
     assert re.search(machine, written)
     assert max(map(len, output[output.index("   model") :].split("Files")[0].splitlines())) <= 80
     pictures = (
-        "accuracy_against_time",
+        "errors_against_time",
         "confusion_matrices",
         "all_wrong",
         "first_wrong_last_right",
+        "one_image",
     )
     for picture in pictures:
         assert (folder / f"{picture}.png").stat().st_size > 3_000

@@ -44,6 +44,7 @@ class Model:
         polarity, transposed, largest_pixel, grey_levels: how the training images were made, see
             `common.datasets.arrays.Conventions`.
         name: what tables call it.
+        session, images: a session on its graph, and the name of the tensor that is fed.
         familiarity: what the run noted about its training images, or None.
 
     Raises:
@@ -60,17 +61,17 @@ class Model:
                 f"no trained model in {self.path}: it has no saved_model/saved_model.pb. Train one "
                 "first, for example with python mnist_cnn.py, or name another with --model."
             )
-        self._session = tf.Session(graph=tf.Graph())
+        self.session = tf.Session(graph=tf.Graph())
         try:
-            with self._session.graph.as_default():
-                loaded = tf.saved_model.load(self._session, ["serve"], str(folder))
+            with self.session.graph.as_default():
+                loaded = tf.saved_model.load(self.session, ["serve"], str(folder))
         except Exception as error:  # TensorFlow raises many kinds for a damaged file
             raise UserError(
                 f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
                 "Train again, or name another with --model."
             ) from error
-        images, probabilities = find_tensors(loaded, self._session.graph, folder)
-        self._images, self._probabilities = images.name, probabilities.name
+        images, probabilities = find_tensors(loaded, self.session.graph, folder)
+        self.images, self._probabilities = images.name, probabilities.name
         num_pixels, num_classes = images.shape.as_list()[1], probabilities.shape.as_list()[1]
         note = _read_note(folder, num_pixels, num_classes)
         self.image_shape, self.class_names, self.polarity = note[:3]
@@ -90,7 +91,7 @@ class Model:
         for start in range(0, len(rows), BATCH_SIZE):
             batch = rows[start : start + BATCH_SIZE]
             try:
-                answer = self._session.run(self._probabilities, {self._images: batch})
+                answer = self.session.run(self._probabilities, {self.images: batch})
             except tf.errors.OpError as error:
                 raise UserError(
                     f"{self.path} fails while it classifies {len(batch)} images: "
