@@ -122,6 +122,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_pictures_are_small():
+    assert (REPOSITORY / "docs" / "pictures" / "film.gif").stat().st_size < 800_000
     assert sum(path.stat().st_size for path in REPOSITORY.glob("docs/**/*.png")) < 1.5e6
 
 
