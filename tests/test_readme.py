@@ -96,7 +96,7 @@ def sections():
         yield "your-own-data.md", name, table_section(one)
 
 
-@pytest.mark.parametrize(("page", "name", "text"), sections())
+@pytest.mark.parametrize(("page", "name", "text"), list(sections()))
 def test_other_tables_are_those_of_their_results_files(page, name, text):
     assert between(name).findall((REPOSITORY / "docs" / page).read_text()) == [text]
 
