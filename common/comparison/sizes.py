@@ -17,7 +17,7 @@ from typing import Any
 
 from common import UsageError, plots
 from common.comparison.durations import SECONDS_PER_RUN, in_words
-from common.comparison.references import LOGISTIC_REGRESSION, measure_references
+from common.comparison.references import MOST_ITERATIONS, References
 from common.comparison.robustness import calibration
 from common.comparison.runs import Model, train_all
 from common.comparison.statistics import Run
@@ -63,7 +63,7 @@ def sizes_results(
     Args:
         rows: for each row of the comparison its name and, for each size, one run a seed.
         sizes: the numbers of training images.
-        references: what `measure_references` returns.
+        references: what `References.measure` returns.
     """
     runs = [run for _, of_sizes in rows for of_one in of_sizes for run in of_one]
     return {
@@ -83,28 +83,32 @@ def sizes_results(
 def _optimum(
     rows: Sequence[tuple[str, list[list[Run]]]],
     sizes: Sequence[int],
-    references: dict[str, list[dict[str, float]]],
+    references: References,
     data: DataSets,
 ) -> dict[str, Any] | None:
-    """Return how far softmax regression is from its optimum, with the most images.
-
-    Both have the same model and the same loss, which has a single minimum: that of logistic
-    regression without a penalty.
+    """Return how far softmax regression is from its optimum after all training images.
 
     Returns:
-        `size`, and the mean `loss` on so many training images: of `softmax` a number for each seed,
-        and the `lowest`; None where one of them was not trained.
+        `size`, and loss and accuracy (see `References.optimum`) of the optimum and, one for each
+        seed, of softmax regression; None where one of them is not known.
     """
     runs = dict(rows).get("mnist_softmax.py")
-    lowest = references.get(LOGISTIC_REGRESSION)
-    if not runs or not lowest:
+    lowest = references.optimum(sizes[-1]) if runs and sizes[-1] == len(data.train) else None
+    if not runs or lowest is None:
         return None
-    train = data.train.first(sizes[len(lowest) - 1])
+    train = data.train
     losses = [
         calibration(Trained(run["folder"]).probabilities(train.images), train.labels)["log_loss"]
-        for run in runs[len(lowest) - 1]
+        for run in runs[-1]
     ]
-    return {"size": len(train), "softmax": losses, "lowest": lowest[-1]["loss"]}
+    return {
+        "size": len(train),
+        "loss": losses,
+        "accuracy": [run["test_accuracy"] for run in runs[-1]],
+        "lowest_loss": lowest["loss"],
+        "accuracy_there": lowest["accuracy"],
+        "seconds": lowest["seconds"],
+    }
 
 
 def sizes_page(found: dict[str, Any]) -> str:
@@ -141,12 +145,15 @@ def _optimum_sentences(found: dict[str, Any]) -> list[str]:
     optimum = found.get("optimum")
     if not optimum:
         return []
-    loss, lowest = float(np.mean(optimum["softmax"])), optimum["lowest"]
+    loss, lowest = float(np.mean(optimum["loss"])), optimum["lowest_loss"]
+    gain = 100 * (float(np.mean(optimum["accuracy"])) - optimum["accuracy_there"])
+    side, more = "above" if loss > lowest else "below", "more" if gain > 0 else "fewer"
     return [
-        "Logistic regression is the model of softmax regression, trained until its loss falls no "
-        f"further: to {lowest:.4f}, the mean over {optimum['size']:,} training images. Softmax "
-        f"regression stops at {loss:.4f}, {abs(loss / lowest - 1):.1%} "
-        f"{'above' if loss > lowest else 'below'} it."
+        f"The optimum of softmax regression on {optimum['size']:,} training images is a mean loss "
+        f"of {lowest:.4f} on them (logistic regression without a penalty, at most "
+        f"{MOST_ITERATIONS:,} iterations of L-BFGS). Its training stops at {loss:.4f}, "
+        f"{abs(loss / lowest - 1):.1%} {side} that, and classifies {abs(gain):.2f} percentage "
+        f"points {more} of the test images correctly than the optimum."
     ]
 
 
@@ -183,11 +190,13 @@ def report_sizes(
     sized = [sized_models(model.script, model.flags, sizes) for model in models]
     flat = train_all(list(itertools.chain(*sized)), range(options.seeds), root, options)
     per_model = [flat[k * len(sizes) : (k + 1) * len(sizes)] for k in range(len(models))]
-    references = measure_references(data, sizes, root / "references.json")
+    references = References(data, root / "references.json")
+    measured = references.measure(sizes)
     rows = [(model.name, runs) for model, runs in zip(models, per_model, strict=True)]
     found = {name: results[name] for name in ("command", "machine", "seeds")}
-    found |= sizes_results(rows, sizes, references)
+    found |= sizes_results(rows, sizes, measured)
     found["optimum"] = _optimum(rows, sizes, references, data)
+    found["seconds"] += found["optimum"]["seconds"] if found["optimum"] else 0
     text = sizes_page(found)
     print(text)
     write_json(root / "sizes.json", found)

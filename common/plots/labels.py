@@ -32,6 +32,9 @@ def label_ends(
     """
     if not names:
         return
+    from matplotlib.patheffects import withStroke
+
+    on_white = [withStroke(linewidth=3, foreground="white")]  # where a curve passes behind it
     names = [textwrap.shorten(name, LONGEST, placeholder=" …") for name in names]
     wide, high = 0.88 * WIDTH, 0.72 * axes.figure.get_size_inches()[1] * DPI
     widths = np.array([2 * GAP + LETTER * len(name) for name in names])
@@ -57,6 +60,7 @@ def label_ends(
             weight="bold",
             va="center",
             annotation_clip=False,
+            path_effects=on_white,
             arrowprops={"arrowstyle": "-", "color": colours[k], "lw": 0.6}
             if abs(moved) > LINE / 2
             else None,
