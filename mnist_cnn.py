@@ -85,7 +85,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_norm=False,
         dropout=0.3,
         augment=False,
-        input_channel=0,
+        input_channel=None,
     )
 
 

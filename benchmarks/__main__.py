@@ -13,6 +13,7 @@ import argparse
 import json
 import shlex
 import sys
+import time
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -172,8 +173,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         require_markers(PAGE, options.measurements)
     results = {}
     for name in options.measurements:
+        start = time.perf_counter()
         measured = MEASUREMENTS[name](options)
         measured |= {
+            "took": time.perf_counter() - start,
             "command": shlex.join([*COMMAND.split(), *words]),
             "machine": describe_machine(),
             "versions": versions(options.frameworks) if name in WITH_FRAMEWORKS else [],

@@ -12,21 +12,19 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
-import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.fonts import HANDWRITTEN, PRINTED, SIZES, draw_digit, find_fonts
 from benchmarks.nondigits import KINDS, draw
-from benchmarks.options import add_images, add_models, parse_with_page
-from benchmarks.pages import DOCS, put_into_page
-from benchmarks.preparation import prepared, prepared_renderings, table
+from benchmarks.options import add_images, add_models, command_line, parse_with_page
+from benchmarks.pages import DOCS, publish_tables, table
+from benchmarks.preparation import prepared, prepared_renderings
 from common.data import load_data
 from common.pictures.doubt import unfamiliarity
 from common.process.arguments import new_parser
-from common.process.machine import describe_machine
 from common.run.model import Model, load_models
 
 import numpy as np
@@ -126,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         UserError: a model cannot be loaded, or the page cannot be read or written.
         SystemExit: a usage error (status 2).
     """
-    options = _parse(argv)
+    options, start = _parse(argv), time.perf_counter()
     models = load_models(options.model)
     names = [model.name for model in models]
     first = FIRST_SEED[options.split]
@@ -137,16 +135,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         for kind in KINDS
     }
     rows, numbers = detection(models, others)
-    texts = [
-        table(["digits", "images", *names], false_alarms(models, _digits(options))),
-        table(["no digit", "pictures", "refused", *names], rows),
-    ]
-    words = [w for w in (sys.argv[1:] if argv is None else argv) if w != "--update-docs"]
-    command = shlex.join([*COMMAND.split(), *words])
-    for name, text in zip(TABLES, texts, strict=True):
-        print(text, end="\n\n")
-        if options.update_docs:
-            put_into_page(PAGE, name, f"`{command}`, on {describe_machine()}:\n\n{text}\n")
+    tables = {
+        "false-alarms": (["digits", "images", *names], false_alarms(models, _digits(options))),
+        "no-digit": (["no digit", "pictures", "refused", *names], rows),
+    }
+    for one in tables.values():
+        print(table(*one), end="\n\n")
+    if options.update_docs:
+        command = command_line(COMMAND, argv)
+        publish_tables(PAGE, tables, command, time.perf_counter() - start)
     return numbers
 
 

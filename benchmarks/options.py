@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.pages import require_markers
-from common.process.arguments import parse_count
+from common.process.arguments import parse_count, typed_arguments
+
+
+def command_line(command: str, argv: Sequence[str] | None) -> str:
+    """Return what was typed, without `--update-docs`: the line that measures the same again."""
+    words = [word for word in typed_arguments(argv) if word != "--update-docs"]
+    return shlex.join([*command.split(), *words])
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:

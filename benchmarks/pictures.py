@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.options import add_models
-from benchmarks.preparation import table
+from benchmarks.options import add_models, command_line
+from benchmarks.pages import DOCS, publish_tables, require_markers, table
 from common import UserError
 from common.pictures.limits import PictureError
 from common.pictures.listing import SUFFIXES
@@ -31,6 +32,8 @@ import numpy as np
 from tqdm import tqdm
 
 COMMAND = "python -m benchmarks.pictures"
+PAGE = DOCS / "your-own-data.md"
+TABLES = ("other-people", "load-digits")
 CONFIDENT = 0.99
 
 
@@ -136,7 +139,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, Score]]:
         UserError: the folder or a model cannot be used.
         SystemExit: a usage error (status 2).
     """
-    options = _parse(argv)
+    options, start = _parse(argv), time.perf_counter()
+    if options.table:  # before the minutes of reading
+        require_markers(PAGE, [options.table])
     models = load_models(options.model)
     pictures = list_labelled(options.folder)
     if options.source:
@@ -161,18 +166,26 @@ def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, Score]]:
         }
     if options.errors:
         _print_errors(pictures, reasons, answers)
-    print(as_table(scores))
+    head, rows = as_table(scores)
+    print(table(head, rows))
+    if options.table:
+        command = command_line(COMMAND, argv).replace(str(options.folder), "FOLDER", 1)
+        command = command.replace(f" --table {options.table}", "")
+        seconds = time.perf_counter() - start
+        publish_tables(PAGE, {options.table: (head, rows)}, command, seconds)
     return scores
 
 
-def as_table(scores: dict[str, dict[str, Score]]) -> str:
-    """Return a Markdown table of scores: right / wrong (of them confident) / refused."""
+def as_table(
+    scores: dict[str, dict[str, Score]],
+) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Return head and rows of a table of scores: right / wrong (of them confident) / refused."""
     rows = []
     for name, columns in scores.items():
         cells = [f"{s.right} / {s.wrong} ({s.confident}) / {s.refused}" for s in columns.values()]
         rows.append((name, [str(next(iter(columns.values())).total), *cells]))
     head = [f"right / wrong ({CONFIDENT:.0%} sure) / refused", "pictures"]
-    return table([*head, *next(iter(scores.values()))], rows)
+    return [*head, *next(iter(scores.values()))], rows
 
 
 def _answers(model: Model, images: np.ndarray) -> tuple[list[str], np.ndarray]:
@@ -210,6 +223,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--by-source", action="store_true", help="a row for each source, not for each kind"
+    )
+    parser.add_argument(
+        "--table",
+        choices=TABLES,
+        help="also put the table into docs/your-own-data.md, between the markers of this name "
+        "(default: none)",
     )
     parser.add_argument(
         "--errors", action="store_true", help="also list the pictures that are not read right"

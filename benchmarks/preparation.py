@@ -11,16 +11,15 @@ common/pictures/ are chosen with `--split validation`; the test images are only 
 from __future__ import annotations
 
 import os
-import shlex
-import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from benchmarks.fonts import HANDWRITTEN, PRINTED, SIZES, draw_digit, find_fonts
-from benchmarks.options import add_images, add_models, parse_with_page
-from benchmarks.pages import DOCS, put_into_page
+from benchmarks.options import add_images, add_models, command_line, parse_with_page
+from benchmarks.pages import DOCS, publish_tables, table
 from benchmarks.renderings import (
     CLEAN,
     DIRTY,
@@ -153,12 +152,6 @@ def _correct_and_not(labels: np.ndarray, correct: np.ndarray) -> str:
     return f"{correct.sum()}" + (f" (not {wrong})" if wrong else "")
 
 
-def table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    """Return a Markdown table whose first column is aligned to the left."""
-    lines = ["| " + " | ".join(head) + " |", "|---" + "|---:" * (len(head) - 1) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join([name, *cells]) + " |" for name, cells in rows)])
-
-
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Measure, print the tables and, if requested, write them.
 
@@ -175,24 +168,26 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = new_parser(COMMAND, __doc__)
     add_models(parser)
     add_images(parser, 1000, "use the first N of them")
-    options = parse_with_page(parser, argv, PAGE, TABLES)
+    options, start = parse_with_page(parser, argv, PAGE, TABLES), time.perf_counter()
     models = load_models(options.model)
     names = [model.name for model in models]
     measured = renderings(models, getattr(load_data(), options.split).first(options.images))
-    texts = [
-        _renderings_table(names, measured),
-        table(["font", "package", *names], fonts(models, PRINTED)),
-        table(["font", "package", *names], fonts(models, HANDWRITTEN)),
-    ]
-    command = shlex.join([*COMMAND.split(), *(sys.argv[1:] if argv is None else argv)])
-    for name, text in zip(TABLES, texts, strict=True):
-        print(text, end="\n\n")
-        if options.update_docs:
-            put_into_page(PAGE, name, f"`{command}`:\n\n{text}\n")
+    tables = {
+        "renderings": (["picture", *names], _renderings_rows(measured)),
+        "printed": (["font", "package", *names], fonts(models, PRINTED)),
+        "handwritten": (["font", "package", *names], fonts(models, HANDWRITTEN)),
+    }
+    for one in tables.values():
+        print(table(*one), end="\n\n")
+    if options.update_docs:
+        command = command_line(COMMAND, argv)
+        publish_tables(PAGE, tables, command, time.perf_counter() - start)
     return {name: dict(zip(names, fractions, strict=True)) for name, fractions in measured}
 
 
-def _renderings_table(names: list[str], measured: list[tuple[str, list[float]]]) -> str:
+def _renderings_rows(
+    measured: list[tuple[str, list[float]]],
+) -> list[tuple[str, list[str]]]:
     (_, original), *others = measured
     rows = [("the original images", [f"{fraction:.1%}" for fraction in original])]
     rows += [
@@ -202,7 +197,7 @@ def _renderings_table(names: list[str], measured: list[tuple[str, list[float]]])
         )
         for name, fractions in others
     ]
-    return table(["picture", *names], rows)
+    return rows
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from benchmarks.pages import DOCS, REPOSITORY, put_into_page, require_markers
 from benchmarks.scaling_model import BATCH_SIZE, LARGE, SMALL, Measured, fit, limits, predict
 from common import UserError
 from common.compare import SCRIPTS
+from common.comparison.durations import in_words
 from common.data import load_data, mini_batch_indices
 from common.layers import layers_of
 from common.process.arguments import new_parser, parse_count
@@ -155,6 +156,7 @@ def tables(steps: int) -> str:
     Raises:
         UserError: a process failed.
     """
+    start = time.perf_counter()
     measured = [
         "| script | alone, steps per second | 1 process | 2 processes | 3 processes | "
         "kB sent + received by the chief per step: 2 processes | 3 processes |",
@@ -189,7 +191,8 @@ def tables(steps: int) -> str:
             "",
             f"Mini-batches of {BATCH_SIZE}; first decile of the times of {steps} steps; "
             f"{describe_machine()}. "
-            "Made by `python -m benchmarks.scaling --update-docs`.",
+            "Made by `python -m benchmarks.scaling --update-docs`, in about "
+            f"{in_words(time.perf_counter() - start)}.",
             "",
             *predicted,
             "",

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.frameworks import FRAMEWORKS
+from common.comparison.durations import in_words
 from common.comparison.tables import percent
 
 MISSING = "–"
@@ -208,4 +209,6 @@ TEXTS = {
 def section(name: str, results: dict[str, Any]) -> str:
     """Return the text between the markers of a measurement: its command and its tables."""
     on = ", ".join([results["machine"], *results["versions"]])
-    return f"Made by `{results['command']}` on {on}.\n\n{TEXTS[name](results)}\n"
+    # Older files do not say how long it took.
+    took = f", in about {in_words(results['took'])}" if "took" in results else ""
+    return f"Made by `{results['command']}` on {on}{took}.\n\n{TEXTS[name](results)}\n"

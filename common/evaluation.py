@@ -9,7 +9,7 @@ from typing import NamedTuple
 from common.data import Split
 from common.parallel import map_batches
 from common.process.status import status
-from common.process.text import visible
+from common.process.text import matrix_lines
 from common.session import averaged_weights
 
 import numpy as np
@@ -99,14 +99,11 @@ def accuracy_message(evaluation: Evaluation) -> str:
 
 
 def confusion_message(matrix: np.ndarray, class_names: Sequence[str]) -> str:
-    """Return the confusion matrix under its heading, with the classes' names, if they have any.
+    """Return the confusion matrix under its heading, and below each column the name of its class.
 
     Args:
         matrix: integers [classes, classes], as `sklearn.metrics.confusion_matrix` returns it.
         class_names: one for each class.
     """
-    # All of it, however large: NumPy leaves out the middle of large arrays.
-    rows = np.array2string(matrix, threshold=matrix.size + 1, max_line_width=10**6).splitlines()
-    if list(class_names) != [str(number) for number in range(len(class_names))]:
-        rows = [f"{row}  {visible(name)}" for row, name in zip(rows, class_names, strict=True)]
-    return "\n".join(["Confusion Matrix: (rows: true class, columns: predicted class)", *rows])
+    heading = "Confusion Matrix: (rows: true class, columns: predicted class)"
+    return "\n".join([heading, *matrix_lines(matrix.tolist(), class_names)])

@@ -145,7 +145,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         ),
         "tensorboard": Flag(bool, "write OUTPUT_DIR/tensorboard: curves, weights, filters", False),
         "film": Flag(bool, "write OUTPUT_DIR/film.gif: how weights and accuracy change", False),
-        "input_channel": Flag(parse_step, "input channel of the filters drawn, from 0", **CNN),
+        "input_channel": Flag(parse_step, "draw filters for channel N, too (default: none)", **CNN),
         "show": Flag(bool, "also open the pictures in windows", False),
     },
 }

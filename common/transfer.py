@@ -78,7 +78,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         decay="one-cycle",
         dropout=0.0,
         relu_last=False,
-        input_channel=0,
+        input_channel=None,
         output_dir=Path("runs") / f"{MODEL}_transfer",
         **{"from": Path("runs") / MODEL},
     )

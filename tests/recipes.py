@@ -30,7 +30,7 @@ SCRIPTS = {
     "mnist_cnn": {
         **{"epochs": 6, "learning_rate": 0.005, **LEARNING},
         **{"network": NETWORKS, "recipes": RECIPES, "conv": ((5, 16), (5, 36)), "fc": (128,)},
-        **{"pooling": "max", "activate_first": False, "relu_last": False, "input_channel": 0},
+        **{"pooling": "max", "activate_first": False, "relu_last": False, "input_channel": None},
         **{"dropout": 0.3, **HIDDEN},
     },
 }

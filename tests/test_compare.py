@@ -47,10 +47,11 @@ def test_the_table_contains_the_numbers_of_the_runs(finished):
     assert re.search(machine, written)
     assert max(map(len, output[output.index("   model") :].split("Files")[0].splitlines())) <= 80
     pictures = (
-        "accuracy_against_time",
+        "errors_against_time",
         "confusion_matrices",
         "all_wrong",
         "first_wrong_last_right",
+        "one_image",
     )
     for picture in pictures:
         assert (folder / f"{picture}.png").stat().st_size > 3_000
@@ -127,6 +128,7 @@ def test_robustness_of_two_models_on_a_few_images(tmp_path, capsys):
     assert len(found["corruptions"]) == 12
     page = (tmp_path / "out" / "robustness.md").read_text()
     assert page in capsys.readouterr().out
+    assert page.endswith("`, after the training in about a minute.\n")
     errors = [1 - np.array(row["accuracy"]) for row in found["corruptions"].values()]
     assert f"| {100 * np.mean(errors, axis=0)[0].mean():.1f} ±" in page
     for picture in ("robustness", "shift", "reliability"):

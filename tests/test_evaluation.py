@@ -32,13 +32,10 @@ def test_the_confusion_matrix_is_printed_whole():
     message = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("0", "1"))
     heading, *rows = message.splitlines()
     assert heading == "Confusion Matrix: (rows: true class, columns: predicted class)"
-    assert rows == ["[[ 5  0]", " [12  7]]"]
-    named = evaluation.confusion_message(np.array([[5, 0], [12, 7]]), ("circle", "cross"))
-    assert named.splitlines()[1:] == ["[[ 5  0]  circle", " [12  7]]  cross"]
+    assert rows == ["[[ 5  0]", " [12  7]]", "   0  1   ← predicted"]
     large = np.arange(60 * 60).reshape(60, 60) + 10**6
     rows = evaluation.confusion_message(large, [str(k) for k in range(60)]).splitlines()[1:]
-    assert len(rows) == 60
-    assert [int(n) for row in rows for n in row.strip("[] ").split()] == large.ravel().tolist()
+    assert "\n".join(rows[:-1]) == np.array2string(large, threshold=3601, max_line_width=1000)
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 10), (5, 10), (10, 10), (9_921, 10_000)])

@@ -19,7 +19,7 @@ PACKAGES = {
     "plots": {"process.streams", "process.text", "run.files"},
     "comparison": {
         *("data", "datasets.orientation", "plots", "process"),
-        *("run.contents", "run.contents", "run.files", "run.metrics", "run.model"),
+        *("run.contents", "run.files", "run.inside", "run.metrics", "run.model"),
     },
     "page": {
         *("comparison.tables", "data", "datasets.disputed", "predict", "process"),

@@ -3,7 +3,7 @@
 import json
 import re
 
-from benchmarks import publish
+from benchmarks import pages, publish
 from benchmarks.chinese import times
 from common import UserError
 from common.comparison.tables import expectation, markdown_table
@@ -125,6 +125,7 @@ def test_the_command_needs_a_folder_and_a_page(capsys):
 def test_a_page_has_markers_for_what_it_shows(results, repository):
     sizes = {"sizes": [100], "seeds": 1, "machine": "a Z80", "command": "x"}
     sizes |= {"accuracy": {"MLP": [[0.75]]}, "references": {"logistic regression": [0.5]}}
+    sizes["seconds"] = 100.0
     (results / "sizes.json").write_text(json.dumps(sizes))
     page = repository / "docs" / "robustness.md"
     page.write_text("<!-- sizes -->\n<!-- end of sizes -->\n")
@@ -135,3 +136,20 @@ def test_a_page_has_markers_for_what_it_shows(results, repository):
     page.write_text("<!-- robustness -->\n<!-- end of robustness -->\n")
     with pytest.raises(UserError, match=r"cannot read .*robustness\.json"):
         publish.publish(results, page, repository)
+
+
+def test_tables_of_a_page_stand_in_its_results_file_together(repository):
+    page = repository / "docs" / "own.md"
+    markers = [f"<!-- {name} -->\nold\n<!-- end of {name} -->\n" for name in ("one", "two")]
+    page.write_text("\n".join(markers))
+    pages.publish_tables(page, {"one": (["a", "b"], [("x", ["1"])])}, "python -m one", 30)
+    pages.publish_tables(page, {"two": (["a"], [("y", [])])}, "python -m two", 600)
+    kept = json.loads((repository / "docs" / "results" / "own.json").read_text())
+    for name, row in (("one", "| x | 1 |"), ("two", "| y |")):
+        (text,) = pages.between(name).findall(page.read_text())
+        assert text == pages.table_section(kept[name])
+        assert text.endswith(f"{row}\n")
+    assert "`python -m two`, on " in text
+    assert ", in about 10 minutes:" in text
+    with pytest.raises(UserError, match="<!-- three -->"):
+        pages.publish_tables(page, {"three": (["a"], [])}, "python -m three", 1)

@@ -7,9 +7,10 @@ import re
 import shlex
 from pathlib import Path
 
-from benchmarks.pages import between
+from benchmarks.pages import between, table_section
 from common.compare import SCRIPTS
 from common.comparison.pressure import robustness_page
+from common.comparison.sizes import sizes_page
 from common.comparison.tables import expectation, markdown_table
 
 import pytest
@@ -72,7 +73,8 @@ def test_relative_links_lead_somewhere(page):
 
 COMPARISONS = sorted((REPOSITORY / "docs" / "results").glob("*.json"))
 # See below, and test_benchmarks.py.
-COMPARISONS = [path for path in COMPARISONS if path.stem not in ("robustness", "performance")]
+OTHERS = ("performance", "robustness", "sizes", "your-own-data")
+COMPARISONS = [path for path in COMPARISONS if path.stem not in OTHERS]
 
 
 @pytest.mark.parametrize("results", COMPARISONS)
@@ -83,10 +85,20 @@ def test_tables_are_those_of_the_results_files(results):
     assert found == markdown_table(json.loads(results.read_text()))
 
 
-def test_the_tables_of_robustness_are_those_of_the_results_file():
-    results = json.loads((REPOSITORY / "docs" / "results" / "robustness.json").read_text())
-    (found,) = between("robustness").findall((REPOSITORY / "docs" / "robustness.md").read_text())
-    assert found == robustness_page(results)
+def sections():
+    """Each other text between markers that has a results file: page, marker, text."""
+    for part, text_of in (("robustness", robustness_page), ("sizes", sizes_page)):
+        path = REPOSITORY / "docs" / "results" / f"{part}.json"
+        if path.exists():
+            yield "robustness.md", part, text_of(json.loads(path.read_text()))
+    path = REPOSITORY / "docs" / "results" / "your-own-data.json"
+    for name, one in json.loads(path.read_text()).items() if path.exists() else ():
+        yield "your-own-data.md", name, table_section(one)
+
+
+@pytest.mark.parametrize(("page", "name", "text"), list(sections()))
+def test_other_tables_are_those_of_their_results_files(page, name, text):
+    assert between(name).findall((REPOSITORY / "docs" / page).read_text()) == [text]
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
@@ -110,6 +122,7 @@ def test_ci_runs_the_test_command_of_the_readme():
 
 
 def test_pictures_are_small():
+    assert (REPOSITORY / "docs" / "pictures" / "film.gif").stat().st_size < 800_000
     assert sum(path.stat().st_size for path in REPOSITORY.glob("docs/**/*.png")) < 1.5e6
 
 

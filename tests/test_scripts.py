@@ -25,7 +25,7 @@ LEARNED = {
     "mnist_softmax": ["fc1_weights.png"],
     "mnist_mlp": ["fc1_weights.png"],
     "mnist_cnn": [
-        *("conv1_filters.png", "conv1_outputs.png", "conv2_filters.png", "conv2_outputs.png")
+        *("conv1_filters.png", "conv1_outputs.png", "conv2_patches.png", "conv2_outputs.png")
     ],
 }
 
@@ -67,7 +67,8 @@ def test_a_run_reaches_its_floor_and_says_what_it_wrote(finished):
     assert float(message[1]) == round(100 * metrics["test_accuracy"], 1)
     printed = output[output.index("Confusion Matrix:") :].split("95 % interval")[0]
     numbers = [int(n) for n in re.findall(r"\d+", printed)]
-    assert numbers == matrix.ravel().tolist()
+    # Below the last row stand the numbers of the classes.
+    assert numbers == [*matrix.ravel().tolist(), *range(10)]
     assert re.search(r"Time usage: \d:\d\d:\d\d", output)
     assert f"{parameters:,}" in output
 

@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import plots
+from common import UserError, plots
 from common.data import DataSets
+from common.plots.inside import OneNet
+from common.run.inside import look_inside
+from common.run.model import Model
 
 import numpy as np
 
@@ -24,12 +27,17 @@ def draw_figures(
         data: the data set; its test images are drawn.
 
     Returns:
-        the names of the files that were written: validation accuracy against training time, the
+        the names of the files that were written: validation errors against training time, the
         confusion matrices (mean over the seeds), test images that all models classify incorrectly
         with all answers and, for more than one model, one test image of each class that the last
-        one classifies correctly and the first does not. The single images are those of the first
-        seed. A picture that cannot be drawn is reported.
+        one classifies correctly and the first does not, and one image through the layers of up to
+        three models. The single images are those of the first seed. A picture that cannot be drawn
+        is reported.
     """
+    if len(names) > 1:
+        one_image = [("one_image.png", partial(_draw_one_image, names, runs, data))]
+    else:
+        one_image = []
     histories = {
         name: [run["history"] for run in of_one] for name, of_one in zip(names, runs, strict=True)
     }
@@ -73,8 +81,8 @@ def draw_figures(
         folder,
         [
             (
-                "accuracy_against_time.png",
-                lambda path: plots.plot_accuracy_against_time(path, histories),
+                "errors_against_time.png",
+                lambda path: plots.plot_errors_against_time(path, histories),
             ),
             (
                 "confusion_matrices.png",
@@ -83,6 +91,51 @@ def draw_figures(
                 ),
             ),
             *((file, partial(draw_selection, *one)) for file, one in selections.items()),
+            *one_image,
         ],
         "The results are complete; to draw again, repeat the command.",
+    )
+
+
+def _draw_one_image(
+    names: list[str], runs: list[list[dict[str, Any]]], data: DataSets, path: Path
+) -> None:
+    """Draw what the layers of one model of each script make of an image that only the best reads.
+
+    Raises:
+        UserError: there is no such image, or the layers of a model are not known.
+    """
+    by_script: dict[str, int] = {}
+    for k, of_one in enumerate(runs):
+        by_script.setdefault(of_one[0]["model"], k)
+    chosen = list(by_script.values()) if len(by_script) > 1 else [0, len(runs) - 1]
+    chosen.sort(key=lambda k: runs[k][0]["test_correct"])
+    *others, best = [runs[k][0]["predicted"] == runs[k][0]["true"] for k in chosen]
+    found = np.flatnonzero(best & ~np.logical_or.reduce(others))
+    title = f"A test image that only one of {len(chosen)} nets reads: what each layer makes of it"
+    if not len(found):
+        raise UserError(
+            f"there is no test image that only {names[chosen[-1]]} classifies correctly"
+        )
+    models = [Model(runs[k][0]["folder"]) for k in chosen]
+    probabilities = np.stack([model.probabilities(data.test.images[found]) for model in models])
+    # The image of which all are surest: the best of the truth, the others of their errors.
+    index = int(probabilities.max(axis=2).prod(axis=0).argmax())
+    image = data.test.images[found[index]].reshape(data.image_shape)
+    stages = [look_inside(model, image) for model in models]
+    for k, of_model in zip(chosen, stages, strict=True):
+        if not of_model:
+            raise UserError(f"the layers of {names[k]} have names that this picture does not know")
+    true = int(data.test.labels[found[index]])
+    plots.plot_one_image(
+        path,
+        image,
+        f"Test image {found[index]}\nTrue: {data.class_names[true]}",
+        true,
+        [
+            OneNet(names[k], of_model, answers[index])
+            for k, of_model, answers in zip(chosen, stages, probabilities, strict=True)
+        ],
+        data.class_names,
+        title,
     )

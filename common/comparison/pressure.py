@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from common import plots
 from common.comparison.distortions import DISTORTIONS
+from common.comparison.durations import in_words
 from common.comparison.mnist_c import CORRUPTIONS
 from common.comparison.robustness import (
     NUM_BINS,
@@ -85,6 +87,7 @@ def report_robustness(loaded: Loaded, results: dict[str, Any], root: Path) -> li
         **{"seeds": results["seeds"], "models": loaded.names},
         **{"distortions": {}, "corruptions": {}},
     }
+    start = time.perf_counter()
     number = len(DISTORTIONS) + len(CORRUPTIONS) * (loaded.images.shape[1:] == (28, 28))
     todo = measure_robustness(loaded.classifiers, loaded.images, loaded.labels)
     with tqdm(todo, "Distorting", number, disable=None, dynamic_ncols=True) as bar:
@@ -94,6 +97,7 @@ def report_robustness(loaded: Loaded, results: dict[str, Any], root: Path) -> li
     found["calibration"] = [
         [calibration(one, loaded.labels) for one in seeds] for seeds in probabilities
     ]
+    found["seconds"] = time.perf_counter() - start
     text = robustness_page(found)
     print(text)
     write_json(root / "robustness.json", found)
@@ -167,9 +171,10 @@ def robustness_page(found: dict[str, Any]) -> str:
         ]
     parts += ["Probabilities on the test images:", _calibration_table(found, names)]
     seeds = found["seeds"]
-    parts.append(
-        f"{seeds} seed{'s' * (seeds != 1)}, on {found['machine']}. Made by `{found['command']}`."
-    )
+    text = f"{seeds} seed{'s' * (seeds != 1)}, on {found['machine']}. Made by `{found['command']}`"
+    if found.get("seconds"):  # older files do not say
+        text += f", after the training in about {in_words(found['seconds'])}"
+    parts.append(f"{text}.")
     return "\n\n".join(parts) + "\n"
 
 

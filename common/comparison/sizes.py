@@ -1,7 +1,9 @@
 """How many training images a net needs: accuracy against their number, beside scikit-learn.
 
-The recipes are those of the scripts, with at least MIN_STEPS training steps: with 100 images, ten
-epochs would be ten steps.
+The recipes are those of the scripts, with two changes for few images: at least MIN_STEPS training
+steps, since with 100 images ten epochs would be ten steps; and at least MIN_STEPS_PER_EPOCH of them
+in an epoch, by smaller mini-batches. At the end of each epoch a net is validated and saved, which
+takes longer than a step with all of 100 images.
 """
 
 from __future__ import annotations
@@ -9,28 +11,25 @@ from __future__ import annotations
 import argparse
 import importlib
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common import UsageError, plots
+from common.comparison.durations import SECONDS_PER_RUN, in_words
+from common.comparison.references import MOST_ITERATIONS, References
+from common.comparison.robustness import calibration
 from common.comparison.runs import Model, train_all
 from common.comparison.statistics import Run
 from common.comparison.tables import markdown_rows, model_name, percent
 from common.data import DataSets, steps_per_epoch
-from common.process.status import status
-from common.run.contents import number, parse_json, require
 from common.run.files import atomic_path, write_json
+from common.run.model import Model as Trained
 
 import numpy as np
 
 MIN_STEPS = 300
-# The most training images that a reference is given, so that each finishes within minutes.
-REFERENCES = {
-    "logistic regression": 60_000,
-    "3 nearest neighbours": 60_000,
-    "SVM with RBF kernel": 10_000,
-}
+MIN_STEPS_PER_EPOCH = 10
 
 
 def sized_models(script: str, flags: Sequence[str], sizes: Sequence[int]) -> list[Model]:
@@ -44,83 +43,71 @@ def sized_models(script: str, flags: Sequence[str], sizes: Sequence[int]) -> lis
     settings = importlib.import_module(script).read_settings(list(flags))
     models = []
     for size in sizes:
-        steps = settings.iterations or settings.epochs * steps_per_epoch(size, settings.batch_size)
+        batch_size = max(1, min(settings.batch_size, size // MIN_STEPS_PER_EPOCH))
+        steps = settings.iterations or settings.epochs * steps_per_epoch(size, batch_size)
         steps = max(steps, MIN_STEPS)
         length = ["--train-size", str(size), "--iterations", str(steps)]
+        if batch_size < settings.batch_size:
+            length += ["--batch-size", str(batch_size)]
         models.append(Model(script, (*flags, *length)))
     return models
-
-
-def _new_references() -> dict[str, Callable[[], Any]]:
-    """Return scikit-learn's models; its import waits until here, since it takes a second."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.svm import SVC
-
-    return {
-        # Without a penalty it is the model of softmax regression, trained to its optimum.
-        "logistic regression": lambda: LogisticRegression(C=np.inf, max_iter=1_000, tol=1e-3),
-        "3 nearest neighbours": lambda: KNeighborsClassifier(3),
-        "SVM with RBF kernel": lambda: SVC(C=5, gamma="scale"),
-    }
-
-
-def measure_references(data: DataSets, sizes: Sequence[int], kept: Path) -> dict[str, list[float]]:
-    """Return the test accuracy of each model of scikit-learn, on the first images of each number.
-
-    Args:
-        data: the data set.
-        sizes: the numbers of training images.
-        kept: a file that keeps what was measured, for the next time.
-
-    Returns:
-        for each name accuracies from 0 to 1, fewer than there are sizes where a model would take
-        too long.
-    """
-    fingerprint = data.fingerprint()
-    try:
-        content = require(parse_json(kept.read_bytes()), dict, "content")
-        known = require(content.get("accuracies"), dict, "accuracies")
-        for name, accuracy in known.items():
-            number(accuracy, name, 0, 1)
-        known = known if content.get("data") == fingerprint else {}
-    except (OSError, ValueError):  # then they are measured
-        known = {}
-    models, found = _new_references(), {}
-    test = data.test.images / np.float32(255)
-    for name, most in REFERENCES.items():
-        found[name] = []
-        for size in (size for size in sizes if size <= most):
-            key = f"{name}, {size}"
-            if key not in known:
-                train = data.train.first(size)
-                with status(f"{name} on {size:,} images"):
-                    model = models[name]().fit(train.images / np.float32(255), train.labels)
-                    known[key] = float(np.mean(model.predict(test) == data.test.labels))
-                write_json(kept, {"data": fingerprint, "accuracies": known})
-            found[name].append(known[key])
-    return found
 
 
 def sizes_results(
     rows: Sequence[tuple[str, list[list[Run]]]],
     sizes: Sequence[int],
-    references: dict[str, list[float]],
+    references: dict[str, list[dict[str, float]]],
 ) -> dict[str, Any]:
-    """Return what sizes.json holds beside command, machine and seeds.
+    """Return what sizes.json holds beside command, machine, seeds and optimum.
 
     Args:
         rows: for each row of the comparison its name and, for each size, one run a seed.
         sizes: the numbers of training images.
-        references: what `measure_references` returns.
+        references: what `References.measure` returns.
     """
+    runs = [run for _, of_sizes in rows for of_one in of_sizes for run in of_one]
     return {
         "sizes": list(sizes),
         "accuracy": {
             model_name(name): [[run["test_accuracy"] for run in runs] for runs in of_sizes]
             for name, of_sizes in rows
         },
-        "references": references,
+        "references": {
+            name: [row["accuracy"] for row in of_one] for name, of_one in references.items()
+        },
+        "seconds": sum(run["train_seconds"] + SECONDS_PER_RUN for run in runs)
+        + sum(row["seconds"] for of_one in references.values() for row in of_one),
+    }
+
+
+def _optimum(
+    rows: Sequence[tuple[str, list[list[Run]]]],
+    sizes: Sequence[int],
+    references: References,
+    data: DataSets,
+) -> dict[str, Any] | None:
+    """Return how far softmax regression is from its optimum after all training images.
+
+    Returns:
+        `size`, and loss and accuracy (see `References.optimum`) of the optimum and, one for each
+        seed, of softmax regression; None where one of them is not known.
+    """
+    runs = dict(rows).get("mnist_softmax.py")
+    lowest = references.optimum(sizes[-1]) if runs and sizes[-1] == len(data.train) else None
+    if not runs or lowest is None:
+        return None
+    train = data.train
+    losses = [
+        calibration(Trained(run["folder"]).probabilities(train.images), train.labels)["log_loss"]
+        for run in runs[-1]
+    ]
+    return {
+        "size": len(train),
+        "loss": losses,
+        "accuracy": [run["test_accuracy"] for run in runs[-1]],
+        "lowest_loss": lowest["loss"],
+        "accuracy_there": lowest["accuracy"],
+        "seconds": lowest["seconds"],
     }
 
 
@@ -145,11 +132,29 @@ def sizes_page(found: dict[str, Any]) -> str:
     measured = (
         f"Test accuracy, %. The nets: mean ± standard deviation over {seeds} "
         f"seed{'s' * (seeds != 1)}, with the recipes of the scripts but at least {MIN_STEPS:,} "
-        f"training steps; scikit-learn's models: one run. On {found['machine']}. Made by "
-        f"`{found['command']}`."
+        f"training steps, {MIN_STEPS_PER_EPOCH} of them in an epoch; scikit-learn's models: one "
+        f"run. On {found['machine']}. Made by `{found['command']}`, in about "
+        f"{in_words(found['seconds'])}."
     )
     table = markdown_rows(["training images", *names], rows, words=0)
-    return f"{table}\n\n{measured}\n"
+    return "\n\n".join([table, *_optimum_sentences(found), measured]) + "\n"
+
+
+def _optimum_sentences(found: dict[str, Any]) -> list[str]:
+    """Say whether softmax regression has reached its optimum, and by how much it has not."""
+    optimum = found.get("optimum")
+    if not optimum:
+        return []
+    loss, lowest = float(np.mean(optimum["loss"])), optimum["lowest_loss"]
+    gain = 100 * (float(np.mean(optimum["accuracy"])) - optimum["accuracy_there"])
+    side, more = "above" if loss > lowest else "below", "more" if gain > 0 else "fewer"
+    return [
+        f"The optimum of softmax regression on {optimum['size']:,} training images is a mean loss "
+        f"of {lowest:.4f} on them (logistic regression without a penalty, at most "
+        f"{MOST_ITERATIONS:,} iterations of L-BFGS). Its training stops at {loss:.4f}, "
+        f"{abs(loss / lowest - 1):.1%} {side} that, and classifies {abs(gain):.2f} percentage "
+        f"points {more} of the test images correctly than the optimum."
+    ]
 
 
 def report_sizes(
@@ -185,10 +190,13 @@ def report_sizes(
     sized = [sized_models(model.script, model.flags, sizes) for model in models]
     flat = train_all(list(itertools.chain(*sized)), range(options.seeds), root, options)
     per_model = [flat[k * len(sizes) : (k + 1) * len(sizes)] for k in range(len(models))]
-    references = measure_references(data, sizes, root / "references.json")
+    references = References(data, root / "references.json")
+    measured = references.measure(sizes)
     rows = [(model.name, runs) for model, runs in zip(models, per_model, strict=True)]
     found = {name: results[name] for name in ("command", "machine", "seeds")}
-    found |= sizes_results(rows, sizes, references)
+    found |= sizes_results(rows, sizes, measured)
+    found["optimum"] = _optimum(rows, sizes, references, data)
+    found["seconds"] += found["optimum"]["seconds"] if found["optimum"] else 0
     text = sizes_page(found)
     print(text)
     write_json(root / "sizes.json", found)
@@ -199,7 +207,7 @@ def report_sizes(
         [
             (
                 "sizes.png",
-                lambda path: plots.plot_sizes(path, sizes, found["accuracy"], references),
+                lambda path: plots.plot_sizes(path, sizes, found["accuracy"], found["references"]),
             )
         ],
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from common import MODEL_NAMES
+from common.comparison.durations import duration_sentence
 from common.comparison.statistics import Verdict, verdicts
 
 import numpy as np
@@ -61,7 +62,7 @@ def markdown_table(results: dict[str, Any]) -> str:
     seeds = results["seeds"]
     measured = (
         f"Mean ± standard deviation over {seeds} seed{'s' * (seeds != 1)} (seconds: median), on "
-        f"{results['machine']}. Made by `{results['command']}`."
+        f"{results['machine']}. Made by `{results['command']}`. {duration_sentence(results)}"
     )
     parts = [markdown_rows(head, rows), sentences(results), measured, _details(results)]
     return "\n\n".join(part for part in parts if part) + "\n"

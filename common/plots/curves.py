@@ -1,13 +1,13 @@
-"""Curves: loss and accuracy by epoch, and accuracy against training time."""
+"""Curves: loss and accuracy by epoch, and errors against training time."""
 
 from __future__ import annotations
 
 import itertools
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from common.plots.canvas import BLUE, ORANGE, draw_message, import_matplotlib, new_picture
+from common.plots.labels import label_ends
 
 import numpy as np
 
@@ -57,20 +57,19 @@ def plot_curves(
             axes.legend()
 
 
-def plot_accuracy_against_time(
+def plot_errors_against_time(
     path: Path | str,
     histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
-    title: str = "Validation accuracy against training time: up and to the left is better",
+    title: str = "Errors against training time: down and to the left is better",
 ) -> None:
-    """Draw the validation accuracy of several models against the seconds of training.
+    """Draw the errors on validation images against the seconds of training, both logarithmic.
 
-    Each seed is a thin line, and a marker stands at the end of each run. Both axes are logarithmic,
-    the vertical one in the error: from 98 % to 99 % is as far as from 96 % to 98 %.
+    Each seed is a thin line, and their mean a thick one with the name of the model at its end.
 
     Args:
         path: the file to write.
         histories: for the name of each model, a history per seed (see `plot_curves`), whose rows
-            also have `seconds`.
+            also have `seconds`. A model without a finished epoch is left out.
         title: of the picture.
 
     Raises:
@@ -79,25 +78,45 @@ def plot_accuracy_against_time(
     import_matplotlib()
     from matplotlib.ticker import LogLocator, StrMethodFormatter
 
+    curves = {name: _seconds_and_errors(runs) for name, runs in histories.items() if all(runs)}
+    if not curves:
+        draw_message(path, title, False, "No epoch was finished")
+        return
     with new_picture(path, title, False, 420, layout="constrained") as figure:
-        axes = figure.add_subplot(xlabel="Seconds of training")
-        axes.set_ylabel("Accuracy on the validation split (%)")
-        styles = itertools.cycle(STYLES)
-        for name, runs in histories.items():
-            colour, line, marker = next(styles)
-            for k, run in enumerate(runs):
-                seconds = [row["seconds"] for row in run]
-                errors = [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
-                axes.plot(seconds, errors, linestyle=line, color=colour, linewidth=1, alpha=0.6)
-                label = textwrap.shorten(name, 60, placeholder=" …") if k == 0 else None
-                axes.plot(seconds[-1:], errors[-1:], marker, color=colour, label=label)
-        axes.set(xscale="log", yscale="log")
-        axes.invert_yaxis()
-        lowest, highest = sorted(axes.get_ylim())
-        ticks = [e for e in (90, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if lowest <= e <= highest]
-        axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+        axes = figure.add_subplot(
+            xscale="log",
+            yscale="log",
+            xlabel="Seconds of training",
+            ylabel="Errors in 10,000 validation images",
+        )
+        ends, colours = [], []
+        for points, (colour, line, marker) in zip(
+            curves.values(), itertools.cycle(STYLES), strict=False
+        ):
+            for of_seed in points:
+                axes.plot(*of_seed.T, linestyle=line, color=colour, linewidth=0.7, alpha=0.5)
+            mean = points.mean(axis=0)
+            axes.plot(*mean.T, linestyle=line, color=colour, linewidth=2)
+            axes.plot(*mean[-1], marker, color=colour)
+            ends.append(tuple(mean[-1]))
+            colours.append(colour)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         axes.minorticks_off()
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.grid(color="#DDDDDD")
-        axes.legend()
+        label_ends(axes, ends, list(curves), colours)
+
+
+def _seconds_and_errors(runs: Sequence[Sequence[Mapping[str, float]]]) -> np.ndarray:
+    """Return float [seeds, epochs, 2]: seconds and errors in 10,000 images, those above zero."""
+    epochs = min(map(len, runs))
+    return np.array(
+        [
+            [
+                (row["seconds"], 1e4 * max(1 - row["validation_accuracy"], 1e-4))
+                for row in run[:epochs]
+            ]
+            for run in runs
+        ]
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import numpy as np
 
 SIDE = 10  # digits in a row and in a column of the mosaic
 TILE = 44  # pixels of a digit in the mosaic
+MOST_NAMED, LONGEST = 3, 20  # models in a caption, letters of a name
 RED, WHITE = np.array([255, 205, 190]), np.array([255, 255, 255])
 
 
@@ -146,7 +149,8 @@ def plot_answers(
         images: uint8 `[n, height * width]` with n from 0 up; without images, a message is drawn.
         image_shape: `(height, width)`.
         true_labels: integers `[n]`.
-        answers: for the name of each model its predicted classes, integers `[n]`.
+        answers: for the name of each model its predicted classes, integers `[n]`. The answers of
+            more than three models are counted.
         title: of the picture.
         class_names: a name per class; numbers if None.
 
@@ -158,15 +162,21 @@ def plot_answers(
         return
     images = np.asarray(images)[:10].reshape(-1, *image_shape)
     captions = [
-        "\n".join(
-            [
-                f"True: {short_name(true_labels[k], class_names)}",
-                *(f"{name}: {short_name(of[k], class_names)}" for name, of in answers.items()),
-            ]
-        )
-        for k in range(len(images))
+        f"True: {short_name(label, class_names)}\n"
+        + _answers({name: short_name(of[k], class_names) for name, of in answers.items()})
+        for k, label in enumerate(true_labels[: len(images)])
     ]
     colours = colour_scale("gray_r", 0, 255)
     grid = Grid(images, colours, captions, WIDTH, columns=5, text_size=9)
     with new_picture(path, title, False, grid.height + 10) as figure:
         grid.draw(figure, (WIDTH - grid.width) // 2, 10)
+
+
+def _answers(answers: dict[str, str]) -> str:
+    """Return what the models predict: a line for each or, if they are many, for each answer."""
+    if len(answers) <= MOST_NAMED:
+        names = [textwrap.shorten(name, LONGEST, placeholder=" …") for name in answers]
+        return "\n".join(f"{name}: {answers[of]}" for name, of in zip(names, answers, strict=True))
+    counts = Counter(answers.values()).most_common()
+    shown = [f"{n} model{'s' * (n != 1)}: {answer}" for answer, n in counts[:MOST_NAMED]]
+    return "\n".join(shown) + (" …" if len(counts) > MOST_NAMED else "")

@@ -23,7 +23,8 @@ import numpy as np
 
 WIDTH, HEIGHT = 760, 500  # pixels
 MILLISECONDS, LAST_MILLISECONDS = 180, 3_000  # that a frame, and the last one, is shown
-COLOURS = 128
+COLOURS = 48
+MOST_NUMBERED = 20  # units
 
 
 class Frame(NamedTuple):
@@ -72,8 +73,13 @@ def plot_film(
             _draw(frames, k, mosaic, layer_name, f"{title}: after {frames[k].step:,} steps")
             for k, mosaic in enumerate(mosaics)
         ]
-    # One palette for all frames, that of the last one: colours that change would flicker.
-    palette = pictures[-1].quantize(COLOURS)
+    # One palette for all frames, that of the last one: colours that change would flicker. The
+    # strips below it give the thin curves a weight.
+    sample = Image.new("RGB", (WIDTH, HEIGHT + 60), "white")
+    sample.paste(pictures[-1])
+    for k, colour in enumerate((BLUE, ORANGE, GREY)):
+        sample.paste(colour, (0, HEIGHT + 20 * k, WIDTH, HEIGHT + 20 * k + 20))
+    palette = sample.quantize(COLOURS)
     shown = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     durations = [MILLISECONDS] * (len(shown) - 1) + [LAST_MILLISECONDS]
     with atomic_path(path) as temporary:
@@ -99,7 +105,7 @@ def _draw(
     figure = Figure(figsize=size, dpi=DPI)
     figure.suptitle(title, size=11, y=0.97)
     right = 0.56
-    _draw_units(figure.add_axes((0.02, 0.53, 0.46, 0.36)), past[-1], frames[-1])
+    _draw_units(figure.add_axes((0.02, 0.53, 0.46, 0.36)), past[-1])
     _draw_mosaic(figure.add_axes((0.05, 0.03, 0.36, 0.44)), mosaic)
     steps = [frame.step for frame in past]
     for k, (name, bottom) in enumerate((("accuracy", 0.66), ("loss", 0.37))):
@@ -133,8 +139,11 @@ def _set_steps(axes: Any, frames: Sequence[Frame]) -> None:
     axes.grid(color="#DDDDDD")
 
 
-def _draw_units(axes: Any, now: Frame, last: Frame) -> None:
-    """Draw weights as small images, on the colour scale of the last frame."""
+def _draw_units(axes: Any, now: Frame) -> None:
+    """Draw weights as small images, on a colour scale of their own.
+
+    On the scale of the last frame the first ones would be white: weights grow while a net learns.
+    """
     axes.set_axis_off()
     axes.set_title("Weights of the first layer: red adds, blue takes away", size=9)
     count = len(now.units)
@@ -147,7 +156,9 @@ def _draw_units(axes: Any, now: Frame, last: Frame) -> None:
     for k, unit in enumerate(now.units):
         top, left = k // columns * (height + 1), k % columns * (width + 1)
         canvas[top : top + height, left : left + width] = unit
-    largest = scale_end(last.units)
+        if count <= MOST_NUMBERED:
+            axes.text(left, top, str(k), size=7, va="top")
+    largest = scale_end(now.units)
     colours = colour_scale("RdBu_r", -largest, largest)
     axes.imshow(canvas, norm=colours.norm, cmap=colours.cmap, interpolation="nearest")
 
@@ -155,7 +166,7 @@ def _draw_units(axes: Any, now: Frame, last: Frame) -> None:
 def _draw_mosaic(axes: Any, mosaic: np.ndarray) -> None:
     axes.imshow(mosaic, extent=(0, 10, 90, 100), aspect="auto", interpolation="nearest")
     axes.set(xticks=[], yticks=range(90, 101, 2))
-    axes.set_title("Validation images, errors first, to 90 %", size=9)
+    axes.set_title("Errors first: red ends at the accuracy (%)", size=9)
 
 
 def _draw_band(axes: Any, past: Sequence[Frame], frames: Sequence[Frame], layer_name: str) -> None:

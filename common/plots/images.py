@@ -23,6 +23,8 @@ from common.plots.canvas import (
 
 import numpy as np
 
+MAX_UNITS = 40  # in a picture of weights
+
 
 def plot_images(
     path: Path | str,
@@ -84,25 +86,34 @@ def plot_weights(
     titles: Sequence[str] | None = None,
     title: str = "Weights of each unit: red pixels increase its output, blue pixels decrease it",
     *,
+    outgoing: np.ndarray | None = None,
     show: bool = False,
 ) -> None:
-    """Draw the weights from the pixels to each of the first 40 units, an image per unit.
+    """Draw the weights from the pixels to each of up to 40 units, an image per unit.
 
     Args:
         path: the file to write.
         weights: floats `[height * width, units]`.
         image_shape: `(height, width)`.
         titles: a caption per unit, for example the class names; numbers if None.
-        title: of the picture. With more than 40 units, the number of them is added.
+        title: of the picture. With more than 40 units, it also says which of them are drawn.
+        outgoing: floats `[units]`, how large the weights are that lead on from each unit. Of more
+            than 40 units the 40 with the largest are drawn, the largest first. Without it, the
+            first 40.
         show: also keep the figure for `show_all`.
 
     Raises:
         UserError: the file cannot be written.
     """
-    units = np.asarray(weights, np.float32).T[:40].reshape(-1, *image_shape)
-    captions = [short_name(unit, titles) for unit in range(len(units))]
-    if len(units) < np.shape(weights)[1]:
-        title += f" (the first {len(units)} of {np.shape(weights)[1]} units)"
+    units, number = np.asarray(weights, np.float32).T, np.shape(weights)[1]
+    drawn = np.arange(min(MAX_UNITS, number))
+    if number > MAX_UNITS and outgoing is None:
+        title += f" (the first {MAX_UNITS} of {number} units)"
+    elif number > MAX_UNITS:
+        title += f" (the {MAX_UNITS} of {number} units with the largest outgoing weights)"
+        drawn = np.argsort(-np.asarray(outgoing), kind="stable")[:MAX_UNITS]
+    captions = [short_name(unit, titles) for unit in drawn]
+    units = units[drawn].reshape(-1, *image_shape)
     _draw_weights(path, units, scale_end(units), captions, title, show)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from common.plots.canvas import GREY, draw_message, new_picture
 from common.plots.curves import STYLES
+from common.plots.labels import label_ends
 
 import numpy as np
 
@@ -78,19 +78,11 @@ def plot_shift(
             ylim=(0, 103),
         )
         _draw_lines(axes, strengths, accuracy, names)
-        axes.set_xlim(min(strengths), max(strengths) + 0.3 * np.ptp(strengths))
+        axes.set_xlim(min(strengths), max(strengths))
+        ends = [(max(strengths), 100 * of_model[-1].mean()) for of_model in accuracy]
+        colours = [line.get_color() for line in axes.get_lines()]
+        label_ends(axes, ends, names, colours)
         axes.set_xticks(strengths)
-        ends = 100 * accuracy[:, -1].mean(axis=1)
-        places = _apart(ends, 6)
-        for line, name, end, place in zip(axes.get_lines(), names, ends, places, strict=True):
-            axes.annotate(
-                name,
-                (max(strengths), end),
-                (max(strengths) + 0.03 * np.ptp(strengths), place),
-                color=line.get_color(),
-                va="center",
-                weight="bold",
-            )
 
 
 def plot_reliability(
@@ -147,15 +139,6 @@ def _draw_lines(
     axes.grid(color="#DDDDDD")
 
 
-def _apart(values: np.ndarray, least: float) -> np.ndarray:
-    """Move numbers up as far as needed for a distance of `least` between neighbours."""
-    result = np.array(values, float)
-    order = np.argsort(result)
-    for one, after in itertools.pairwise(order):
-        result[after] = max(result[after], result[one] + least)
-    return result
-
-
 def plot_sizes(
     path: Path | str,
     sizes: Sequence[int],
@@ -177,28 +160,29 @@ def plot_sizes(
     """
     with new_picture(path, title, False, 430, layout="constrained") as figure:
         axes = figure.add_subplot(
-            xlabel="Training images", ylabel="Accuracy on the test images (%)"
+            xscale="log",
+            yscale="log",
+            xlabel="Training images",
+            ylabel="Accuracy on the test images (%)",
         )
-        for (name, rows), (colour, line, marker) in zip(
-            accuracies.items(), STYLES * len(accuracies), strict=False
-        ):
+        greys = zip(references.items(), ("--", ":", "-.") * len(references), strict=False)
+        curves = [
+            *zip(accuracies.items(), STYLES * len(accuracies), strict=False),
+            *(((name, [[v] for v in one]), (GREY, line, "")) for (name, one), line in greys if one),
+        ]
+        ends = []
+        for (_, rows), (colour, line, marker) in curves:
             errors = 100 * (1 - np.array(rows, float)).clip(1e-4)
-            axes.plot(
-                sizes, errors.mean(axis=1), linestyle=line, color=colour, marker=marker, label=name
-            )
+            mean, shown = errors.mean(axis=1), sizes[: len(errors)]
+            axes.plot(shown, mean, linestyle=line, color=colour, marker=marker)
             for seed in errors.T:
-                axes.plot(sizes, seed, linestyle=line, color=colour, linewidth=0.6, alpha=0.5)
-        for (name, values), line in zip(
-            references.items(), ("--", ":", "-.") * len(references), strict=False
-        ):
-            errors = 100 * (1 - np.array(values, float)).clip(1e-4)
-            axes.plot(sizes[: len(values)], errors, linestyle=line, color=GREY, label=name)
-        axes.set(xscale="log", yscale="log")
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+                axes.plot(shown, seed, linestyle=line, color=colour, linewidth=0.6, alpha=0.5)
+            ends.append((shown[-1], mean[-1]))
         axes.invert_yaxis()
         lowest, highest = sorted(axes.get_ylim())
         ticks = [e for e in (90, 50, 30, 20, 10, 5, 2, 1, 0.5, 0.2) if lowest <= e <= highest]
         axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+        label_ends(axes, ends, [name for (name, _), _ in curves], [style[0] for _, style in curves])
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
         axes.grid(color="#DDDDDD")
-        axes.legend()

@@ -2,10 +2,12 @@
 
 report.py       the rest of the printed report, metrics.json, predictions.npy
 figures.py      the pictures of a run
+patches.py      the parts of images that excite a filter most
 export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
+inside.py       what the layers of a loaded net make of an image
 familiarity.py  what the training images look like, so that others are told from them
 strokes.py      numbers that describe the strokes of an image
 signature.py    whether a SavedModel takes images and returns probabilities

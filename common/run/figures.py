@@ -11,6 +11,7 @@ from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
 from common.layers import Layer, layers_of
+from common.run.patches import exciting_patches
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -93,7 +94,10 @@ def _pictures(
     for layer in layers_of(session.graph):
         dimensions = layer.weights.shape.as_list()
         if len(dimensions) == 4:  # a convolution: [height, width, input channels, filters]
-            yield f"{layer.name}_filters.png", partial(_draw_filters, session, layer)
+            if dimensions[2] == 1 or settings.input_channel is not None:
+                yield f"{layer.name}_filters.png", partial(_draw_filters, session, layer)
+            if dimensions[2] > 1:
+                yield f"{layer.name}_patches.png", partial(_draw_patches, data, session, layer)
             yield f"{layer.name}_outputs.png", partial(_draw_outputs, data, session, layer)
         elif len(dimensions) == 2 and dimensions[0] == data.num_pixels:
             # Neurons that are connected with the pixels.
@@ -129,14 +133,25 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
 
 def _draw_filters(session: tf.Session, layer: Layer, path: Path) -> None:
     settings, weights = session.state.settings, session.run(layer.weights.value())
-    channel = min(settings.input_channel, weights.shape[2] - 1)
+    channel = min(settings.input_channel or 0, weights.shape[2] - 1)
+    of_channel = f" for input channel {channel}" if weights.shape[2] > 1 else ""
     plots.plot_filters(
         path,
         weights,
         channel,
-        title=f"The filters of {layer.name} for input channel {channel}: "
-        "red adds to the output, blue takes from it",
+        title=f"The filters of {layer.name}{of_channel}: red adds, blue takes away",
         show=settings.show,
+    )
+
+
+def _draw_patches(data: DataSets, session: tf.Session, layer: Layer, path: Path) -> None:
+    patches = exciting_patches(session, layer, data)
+    plots.plot_patches(
+        path,
+        patches,
+        title=f"What the filters of {layer.name} look for: the parts of test images that excite "
+        "each of them most",
+        show=session.state.settings.show,
     )
 
 
@@ -158,4 +173,12 @@ def _draw_weights(data: DataSets, session: tf.Session, layer: Layer, path: Path)
     weights, names = session.run(layer.weights.value()), data.class_names
     titles = names if weights.shape[1] == len(names) else None
     show = session.state.settings.show
+    layers = layers_of(session.graph)
+    for after in layers[layers.index(layer) + 1 :]:
+        if after.weights.shape.rank == 2 and after.weights.shape[0] == weights.shape[1]:
+            outgoing = np.linalg.norm(session.run(after.weights.value()), axis=1)
+            plots.plot_weights(
+                path, weights, data.image_shape, titles, outgoing=outgoing, show=show
+            )
+            return
     plots.plot_weights(path, weights, data.image_shape, titles, show=show)

@@ -2,7 +2,7 @@
 
 import re
 
-from common.comparison import statistics, tables
+from common.comparison import durations, statistics, tables
 
 from scipy.stats import binomtest
 
@@ -86,7 +86,7 @@ def test_a_table_by_hand():
     ]
     assert (
         "Mean ± standard deviation over 5 seeds (seconds: median), on a Z80. "
-        "Made by `python -m common.compare`."
+        "Made by `python -m common.compare`. The 10 runs take about 6 minutes."
     ) in lines
     folded = text[text.index("<details>") : text.index("</details>")].splitlines()
     rows = [line for line in folded if line.startswith("| ")]
@@ -100,6 +100,14 @@ def test_a_table_by_hand():
     # Every table has as many cells in each row.
     for table in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_times_in_words():
+    assert durations.in_words(70) == "a minute"
+    assert durations.in_words(25 * 60) == "25 minutes"
+    assert durations.in_words(5.1 * 3600) == "5 hours"
+    text = durations.duration_sentence(results_of([MODEL], seeds=1))
+    assert text == "This run takes about a minute."
 
 
 def test_intervals_need_three_seeds():

@@ -1,9 +1,14 @@
 """common/plots/curves.py: every number of a history is drawn."""
 
+import itertools
+
 from common import plots
+from common.plots import labels
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from plotted import BLUE, HISTORY, ORANGE, colour_is_in
 
 
@@ -40,7 +45,24 @@ def test_curves_of_a_training_that_diverged(draw, value):
 def test_each_model_has_a_colour_against_time(draw):
     worse = [row | {"validation_accuracy": row["validation_accuracy"] - 0.1} for row in HISTORY]
     both = {"softmax": [worse, worse], "a network": [HISTORY]}
-    pixels = draw(plots.plot_accuracy_against_time, both)
+    pixels = draw(plots.plot_errors_against_time, both)
     assert colour_is_in(pixels, BLUE)
     assert colour_is_in(pixels, ORANGE)
-    assert not colour_is_in(draw(plots.plot_accuracy_against_time, {"softmax": [worse]}), ORANGE)
+    assert not colour_is_in(draw(plots.plot_errors_against_time, {"softmax": [worse]}), ORANGE)
+    assert not colour_is_in(draw(plots.plot_errors_against_time, {"softmax": [[]]}), BLUE)
+
+
+@pytest.mark.parametrize("number", [3, 25])
+def test_names_at_the_ends_of_curves_do_not_overlap(number):
+    """Curves that end at almost the same place, as those of variants of one model do."""
+    figure = Figure(figsize=(7.8, 4.2), dpi=110, layout="constrained")
+    axes = figure.add_subplot(xscale="log", yscale="log", xlim=(0.1, 25), ylim=(50, 1000))
+    ends = [(24.0, 60.0), (0.7, 700.0), *((23.0 - k / 10, 61.0 + k) for k in range(number - 2))]
+    names = ["CNN", "softmax regression", *(f"MLP --dropout 0.{k}" for k in range(number - 2))]
+    labels.label_ends(axes, ends, names, ["black"] * number)
+    figure.draw_without_rendering()
+    boxes = [Text.get_window_extent(text) for text in axes.texts]  # without the line to it
+    assert [text.get_text() for text in axes.texts] == names
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.shrunk(0.95, 0.8).overlaps(other.shrunk(0.95, 0.8))
+    assert max(box.x1 for box in boxes) <= axes.get_window_extent().x1 + 4

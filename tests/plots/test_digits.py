@@ -1,6 +1,7 @@
 """common/plots/digits.py: what is drawn is compared with the numbers."""
 
 from common import plots
+from common.plots import digits
 from common.plots.digits import RED
 
 import numpy as np
@@ -53,5 +54,10 @@ def test_the_answers_of_all_models_are_shown(draw):
     assert frames(pixels) == 10
     other = answers | {"CNN": (labels + 1) % 10}
     assert np.any(draw(plots.plot_answers, images, (28, 28), labels, other, title="-") != pixels)
+    many = {f"MLP --a-long-name {k}": labels for k in range(12)} | {"CNN": (labels + 1) % 10}
+    assert digits._answers({name: str(of[0]) for name, of in many.items()}) == (
+        "12 models: 0\n1 model: 1"
+    )
+    draw(plots.plot_answers, images, (28, 28), labels, many, title="-")
     none = draw(plots.plot_answers, images[:0], (28, 28), labels[:0], answers, title="-")
     assert frames(none) == 0

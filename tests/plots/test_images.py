@@ -69,6 +69,16 @@ def test_weights_of_the_first_forty_units(draw, units, drawn):
     assert frames(pixels) == drawn
 
 
+def test_weights_of_the_forty_units_that_matter_most(draw):
+    weights, outgoing = RANDOM.normal(size=(784, 60)), np.arange(60.0)
+    chosen = draw(plots.plot_weights, weights, (28, 28), title="-", outgoing=outgoing)
+    last = draw(plots.plot_weights, weights[:, :19:-1], (28, 28), range(59, 19, -1), title="-")
+    first = draw(plots.plot_weights, weights, (28, 28), title="-")
+    # Each picture has its own palette of 256 colours.
+    assert np.abs(chosen[-500:].astype(int) - last[-500:]).mean() < 1
+    assert np.abs(chosen[-500:].astype(int) - first[-500:]).mean() > 10
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_weights_are_red_above_zero_and_blue_below(draw, sign):
     weights = np.zeros((20 * 40, 10), np.float32)

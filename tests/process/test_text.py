@@ -1,11 +1,13 @@
 """common/process/text.py: control characters are made visible, missing characters replaced."""
 
+import re
 import unicodedata
 
 from common import UserError
 from common.process.arguments import new_parser
-from common.process.text import HANDLER, visible
+from common.process.text import HANDLER, matrix_lines, visible
 
+import numpy as np
 import pytest
 
 
@@ -75,3 +77,49 @@ def test_what_an_encoding_lacks_is_replaced_by_something_like_it():
     replaced = b"28 x 28, 1.2 +- 0.1, a -> b, Loading ..., \\xe9, \\u6570, \\udcff"
     assert text.encode("ascii", HANDLER) == replaced
     assert text.encode("latin-1", HANDLER).startswith(b"28 \xd7 28, 1.2 \xb1 0.1, a -> b")
+
+
+FASHION = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [str(k) for k in range(10)],
+        FASHION,
+        ["class 1", "class 2", "class 3"],
+        ["7"],
+        [*"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabdefghnqrt"],
+        ["\x1b[31mred", "1", "a\nb"],
+    ],
+)
+def test_the_first_numbers_below_a_heading_are_those_of_the_matrix(names):
+    size = len(names)
+    matrix = np.random.default_rng(0).integers(0, 1200, (size, size)).tolist()
+    lines = matrix_lines(matrix, names)
+    numbers = [int(n) for n in re.findall(r"\d+", "\n".join(lines))]
+    assert numbers[: size**2] == np.ravel(matrix).tolist()
+    assert all(line.isprintable() for line in lines)
+    # Each column ends where its name ends.
+    ends = [found.end() for found in re.finditer(r"\d+", lines[0])][:size]
+    heads = [found.end() for found in re.finditer(r"\S+", lines[size])][:size]
+    assert heads == ends
+
+
+def test_names_stand_below_the_columns_and_beside_the_rows():
+    lines = matrix_lines([[820, 2], [17, 1004]], ["T-shirt/top", "Bag"])
+    assert lines == [
+        *("[[  820     2]  T-shirt/top", " [   17  1004]] Bag"),
+        "  T-sh…   Bag   ← predicted",
+    ]
+
+
+def test_names_that_would_look_the_same_are_numbered():
+    lines = matrix_lines([[5, 0], [1, 7]], ["class 1", "class 2"])
+    assert lines == [
+        *("[[    5     0]", " [    1     7]]"),
+        *("      0     1   ← predicted", "  0: class 1; 1: class 2"),
+    ]
+    lines = matrix_lines([[5, 0], [1, 7]], ["a rather long name", "a rather short name"])
+    assert lines[0].endswith("]  a rather long name")
+    assert lines[2] == "      0     1   ← predicted"

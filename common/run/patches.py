@@ -1,0 +1,111 @@
+"""A convolutional layer → the parts of images that excite each of its filters most.
+
+The weights of a second layer say little to the eye: they are about the outputs of the first. What
+its filters look for is seen in the images, where their outputs are largest.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from common.data import DataSets
+from common.evaluation import BATCH_SIZE
+from common.layers import Layer
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+NUM_IMAGES = 1_000  # that are searched
+NUM_PATCHES = 4  # for each filter, each from another image
+
+
+class Field(NamedTuple):
+    """Which pixels an output of a layer depends on, along one axis.
+
+    Output k depends on the pixels from `start` + k · `step` on, `size` of them.
+    """
+
+    size: int
+    step: int
+    start: int
+
+
+def receptive_field(output: tf.Tensor) -> tuple[Field, Field]:
+    """Return the receptive field of a layer, for rows and for columns.
+
+    It is followed through convolutions, pooling and padding back to the images. Where ways join,
+    as in an inception layer, the largest one counts.
+
+    Args:
+        output: float32 [n, height, width, channels].
+
+    Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks",
+    Distill 2019.
+    """
+    return _field(output, 1), _field(output, 2)
+
+
+def _field(tensor: tf.Tensor, axis: int) -> Field:
+    op = tensor.op
+    # Weights, biases and moments have no dimension for the images of a mini-batch.
+    inputs = [one for one in op.inputs if one.shape.rank == 4 and one.shape.as_list()[0] is None]
+    if not inputs or tensor.shape.rank != 4 or op.type == "Reshape":
+        return Field(1, 1, 0)
+    field = max(_field(one, axis) for one in inputs)
+    if op.type == "Pad":
+        before = int(tf.get_static_value(op.inputs[1])[axis][0])
+        return field._replace(start=field.start - before * field.step)
+    if op.type not in ("Conv2D", "MaxPool", "AvgPool"):
+        return field  # one number for each number
+    if op.type == "Conv2D":
+        window = op.inputs[1].shape.as_list()[axis - 1]
+    else:
+        window = op.get_attr("ksize")[axis]
+    stride, before = op.get_attr("strides")[axis], 0
+    if op.get_attr("padding") == b"SAME":
+        length, outputs = inputs[0].shape.as_list()[axis], tensor.shape.as_list()[axis]
+        before = max((outputs - 1) * stride + window - length, 0) // 2
+    return Field(
+        field.size + (window - 1) * field.step,
+        field.step * stride,
+        field.start - before * field.step,
+    )
+
+
+def exciting_patches(session: tf.Session, layer: Layer, data: DataSets) -> np.ndarray:
+    """Return, for each filter of a layer, the parts of test images where its output is largest.
+
+    Args:
+        session: a session in which the net has its weights.
+        layer: a convolution.
+        data: the three splits; the first 1,000 test images are searched.
+
+    Returns:
+        float32 [filters, 4, height, width] from 0 to 255, the largest output first, as large as
+        the layer's receptive field; 0 outside the image, NaN for a filter that answers nowhere.
+    """
+    net, images = session.state.net, data.test.first(NUM_IMAGES).images
+    best, places = [], []  # of each image: the largest output of each filter, and where
+    for start in range(0, len(images), BATCH_SIZE):
+        outputs = session.run(layer.output, {net.x: images[start : start + BATCH_SIZE]})
+        flat = outputs.reshape(len(outputs), -1, outputs.shape[3])
+        best.append(flat.max(axis=1))
+        places.append(flat.argmax(axis=1))
+    best, places = np.concatenate(best), np.concatenate(places)
+    fields, width = receptive_field(layer.output), layer.output.shape.as_list()[2]
+    border = max(max(field.size, -field.start) for field in fields)
+    padded = np.pad(
+        images.reshape(-1, *data.image_shape).astype(np.float32),
+        ((0, 0), (border, border), (border, border)),
+    )
+    shape = (best.shape[1], NUM_PATCHES, *(field.size for field in fields))
+    patches = np.full(shape, np.nan, np.float32)
+    for k, of_filter in enumerate(best.T):
+        order = np.argsort(-of_filter, kind="stable")[:NUM_PATCHES]
+        for n, image in enumerate(order[of_filter[order] > best.min()]):
+            top, left = (
+                border + field.start + int(place) * field.step
+                for field, place in zip(fields, divmod(places[image, k], width), strict=True)
+            )
+            patches[k, n] = padded[image, top : top + shape[2], left : left + shape[3]]
+    return patches
