@@ -54,7 +54,7 @@ def test_the_translation_has_the_parts_of_the_readme():
         for part in ("results", "output"):
             text = between(part).sub("", text)
         levels.append(re.findall(r"^(#+) ", text, re.M))
-        blocks = re.findall(r"```(?:sh|python)\n(.*?)```", text, re.S)
+        blocks = re.findall(r"```(?:sh|diff)\n(.*?)```", text, re.S)
         commands.append([re.sub(" # .*", "", block) for block in blocks])
         spans.append(set(re.findall(r"`([^`\n]+)`", text)))
         targets = re.findall(r"\]\(([^)\s]+)\)", text)[1:]  # the first leads to the other language
