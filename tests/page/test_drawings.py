@@ -19,7 +19,7 @@ NETS = ("softmax", "mlp", "cnn")
 def test_the_cnn_reads_ten_digits_that_are_drawn_with_the_mouse(page):
     wrong, right = [], np.zeros(len(NETS), int)
     for name in strokes.UPRIGHT:
-        answers = draw(page, strokes.digit(name, spacing=16))
+        answers = draw(page, strokes.digit(name, spacing=24))
         right += [str(answer) == name for answer in answers]
         wrong += [] if str(answers[-1]) == name else [f"{name}: {answers[-1]}"]
     assert not wrong
