@@ -129,11 +129,11 @@ def sizes_page(found: dict[str, Any]) -> str:
             cells.append(percent(accuracies[k]) if k < len(accuracies) else "–")
         rows.append(cells)
     seeds = found["seeds"]
+    over = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
     measured = (
-        f"Test accuracy, %. The nets: mean ± standard deviation over {seeds} "
-        f"seed{'s' * (seeds != 1)}, with the recipes of the scripts but at least {MIN_STEPS:,} "
-        f"training steps, {MIN_STEPS_PER_EPOCH} of them in an epoch; scikit-learn's models: one "
-        f"run. On {found['machine']}. Made by `{found['command']}`, in about "
+        f"Test accuracy, %. The nets: {over}, with the recipes of the scripts but at least "
+        f"{MIN_STEPS:,} training steps, {MIN_STEPS_PER_EPOCH} of them in an epoch; scikit-learn's "
+        f"models: one run. On {found['machine']}. Made by `{found['command']}`, in about "
         f"{in_words(found['seconds'])}."
     )
     table = markdown_rows(["training images", *names], rows, words=0)
