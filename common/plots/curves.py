@@ -1,4 +1,4 @@
-"""Curves: loss and accuracy by epoch, and accuracy against training time."""
+"""Curves: loss and accuracy by epoch, of one run or of several, and accuracy against time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from common.plots.canvas import BLUE, ORANGE, draw_message, import_matplotlib, new_picture
 
@@ -87,17 +88,105 @@ def plot_accuracy_against_time(
             colour, line, marker = next(styles)
             for k, run in enumerate(runs):
                 seconds = [row["seconds"] for row in run]
-                errors = [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
+                errors = _errors(run)
                 axes.plot(seconds, errors, linestyle=line, color=colour, linewidth=1, alpha=0.6)
                 label = textwrap.shorten(name, 60, placeholder=" …") if k == 0 else None
                 axes.plot(seconds[-1:], errors[-1:], marker, color=colour, label=label)
-        axes.set(xscale="log", yscale="log")
-        axes.invert_yaxis()
-        lowest, highest = sorted(axes.get_ylim())
-        ticks = [e for e in (90, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if lowest <= e <= highest]
-        axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
-        axes.minorticks_off()
+        axes.set(xscale="log")
+        _show_errors_as_accuracies(axes)
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.grid(color="#DDDDDD")
         axes.legend()
+
+
+def _errors(run: Sequence[Mapping[str, float]]) -> list[float]:
+    """Return the errors on the validation split in percent, of which a logarithm can be taken."""
+    return [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
+
+
+def _show_errors_as_accuracies(axes: Any) -> None:
+    """Make the vertical axis logarithmic in the error, and name the accuracies there."""
+    axes.set(yscale="log")
+    axes.invert_yaxis()
+    lowest, highest = sorted(axes.get_ylim())
+    ticks = [e for e in (90, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if lowest <= e <= highest]
+    axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+    axes.minorticks_off()
+
+
+def plot_validation(
+    path: Path | str,
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
+    title: str = "Loss and accuracy on the validation split",
+) -> None:
+    """Draw the validation curves of several models over each other, with the names at their ends.
+
+    The vertical axes are logarithmic, that of the accuracy in the error.
+
+    Args:
+        path: the file to write.
+        histories: for the name of each model, at most 20 of them, a history per seed (see
+            `plot_curves`) with a row or more.
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    import_matplotlib()
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    with new_picture(path, title, False, 420, layout="constrained") as figure:
+        loss, accuracy, names = figure.subplots(1, 3, width_ratios=[1, 1, 0.8])
+        loss.set(xlabel="Epoch", title="loss")
+        accuracy.set(xlabel="Epoch", title="accuracy (%)")
+        ends = []
+        for (name, runs), (colour, line, marker) in zip(
+            histories.items(), itertools.cycle(STYLES), strict=False
+        ):
+            for run in runs:
+                epochs = [row["epoch"] for row in run]
+                values = [row["validation_loss"] for row in run]
+                for axes, y in (loss, values), (accuracy, _errors(run)):
+                    axes.plot(epochs, y, linestyle=line, color=colour, linewidth=1)
+                    axes.plot(epochs[-1:], y[-1:], marker, color=colour, markersize=4)
+            ends.append(((epochs[-1], _errors(run)[-1]), name, colour))
+        runs = itertools.chain.from_iterable(histories.values())
+        if all(row["validation_loss"] > 0 for run in runs for row in run):
+            loss.set(yscale="log")
+            loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            loss.minorticks_off()
+        _show_errors_as_accuracies(accuracy)
+        for axes in (loss, accuracy):
+            axes.grid(color="#DDDDDD")
+        names.set_axis_off()
+        to_height = accuracy.transScale + accuracy.transLimits  # data → fraction of the axes
+        heights = _apart([to_height.transform(end)[1] for end, _, _ in ends])
+        for (end, name, colour), height in zip(ends, heights, strict=True):
+            label = names.annotate(
+                textwrap.shorten(name, 36, placeholder=" …"),
+                end,
+                (0, height),
+                xycoords=accuracy.transData,
+                textcoords=names.transAxes,
+                color=colour,
+                size=8,
+                va="center",
+                arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "alpha": 0.6},
+            )
+            label.set_in_layout(False)  # it lies over two of the axes
+
+
+def _apart(heights: Sequence[float], gap: float = 0.05) -> np.ndarray:
+    """Move heights from 0 to 1 as little as needed to keep a gap between any two of them."""
+    order = np.argsort(heights)
+    placed = np.clip(np.asarray(heights, float)[order], 0, 1)
+    for k in range(1, len(placed)):
+        placed[k] = max(placed[k], placed[k - 1] + gap)
+    placed[-1] = min(placed[-1], 1)
+    for k in range(len(placed) - 2, -1, -1):
+        placed[k] = min(placed[k], placed[k + 1] - gap)
+    result = np.empty(len(placed))
+    result[order] = placed
+    return result

@@ -1,6 +1,7 @@
 """common/plots/curves.py: every number of a history is drawn."""
 
 from common import plots
+from common.plots import curves
 
 import numpy as np
 import pytest
@@ -44,3 +45,37 @@ def test_each_model_has_a_colour_against_time(draw):
     assert colour_is_in(pixels, BLUE)
     assert colour_is_in(pixels, ORANGE)
     assert not colour_is_in(draw(plots.plot_accuracy_against_time, {"softmax": [worse]}), ORANGE)
+
+
+def test_each_model_has_a_colour_and_its_name_at_the_end_of_its_curve(draw):
+    worse = [row | {"validation_accuracy": row["validation_accuracy"] - 0.1} for row in HISTORY]
+    pixels = draw(plots.plot_validation, {"softmax": [worse, worse], "a network": [HISTORY]})
+    loss, accuracy, names = pixels[:, :300], pixels[:, 330:600], pixels[:, 640:]
+    for part in (loss, accuracy, names):
+        assert colour_is_in(part, BLUE)
+        assert colour_is_in(part, ORANGE)
+    assert not colour_is_in(draw(plots.plot_validation, {"softmax": [worse]}), ORANGE)
+
+
+@pytest.mark.parametrize("epochs", [1, 8])
+def test_curves_of_twenty_models_of_any_length(draw, epochs):
+    """Losses below 0, too, which have no logarithm."""
+    runs = {
+        f"model {k} with a rather long name": [
+            [row | {"validation_loss": -1.0 / k} for row in HISTORY[:epochs]]
+        ]
+        for k in range(1, 21)
+    }
+    draw(plots.plot_validation, runs)
+
+
+def test_names_are_kept_apart():
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 7, 20):
+        heights = rng.uniform(-0.2, 1.2, count)
+        placed = curves._apart(heights)
+        assert np.array_equal(np.argsort(placed), np.argsort(heights))
+        assert np.all(np.diff(np.sort(placed)) >= 0.05 - 1e-9)
+        assert placed.min() >= -1e-9
+        assert placed.max() <= 1
+    assert curves._apart([0.3, 0.9]).tolist() == [0.3, 0.9]
