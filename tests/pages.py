@@ -11,7 +11,9 @@ FENCED = re.compile(r"^( *)```([\w-]*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)", re.DOTALL)
 SHELLS = ("sh", "bash", "shell", "console")
 # What stands before the arguments: variables, and Python by one of its names.
-PYTHON = r"^(?:\w+=\S+ )*(?:\S*[/\\])?(?:python3?|py)(?:\.exe)?$"
+PYTHON = r"^(?:\S*[/\\])?(?:python[\d.]*|py)(?:\.exe)?$"
+# Options of Python itself that say nothing about what runs.
+OPTIONS = r"-[\d.]+|-u|-i|-q|-V|--version"
 
 
 def text_of(page):
@@ -22,9 +24,9 @@ def name_of(page):
     return str(page.relative_to(REPOSITORY))
 
 
-def blocks(page):
-    """The language and the text of each fenced block."""
-    return [(language, text) for _, language, text in FENCED.findall(text_of(page))]
+def blocks(text):
+    """The language and the content of each fenced block."""
+    return [(language, content) for _, language, content in FENCED.findall(text)]
 
 
 def spans(page):
@@ -35,7 +37,7 @@ def spans(page):
 
 def command_lines(page):
     """The lines of a page that are typed into a shell: those of its blocks, and code spans."""
-    for language, text in blocks(page):
+    for language, text in blocks(text_of(page)):
         if language in SHELLS:
             for line in text.replace("\\\n", " ").splitlines():
                 yield re.sub(r"^\s*(\$ )?", "", line)
@@ -69,8 +71,11 @@ def python_commands():
         for line in command_lines(page):
             if "…" not in line:
                 for words in commands_in(line):
-                    if re.match(PYTHON, words[0]) and len(words) > 1:
-                        found[name_of(page), shlex.join(words[1:])] = words[1:]
+                    if re.match(PYTHON, words[0]):
+                        while len(words) > 1 and re.fullmatch(OPTIONS, words[1]):
+                            del words[1]
+                        if len(words) > 1:
+                            found[name_of(page), shlex.join(words[1:])] = words[1:]
     return found
 
 

@@ -72,7 +72,7 @@ line = "mnist_softmax.py --epochs 2 --decay constant"  # goes on with the run
 results = compare.main(flags("compare", "--only", "--run", line, "--seeds", "1"))
 assert results["models"][0]["epochs"] == 2
 sys.platform = "win32"
-mnist_cnn.main(flags("cnn", "--iterations", "2", "--conv", "3x4", "--fc", "8", "--tensorboard"))
+mnist_cnn.main(flags("cnn", "--iterations", "2", "--conv", "3x4", "--fc", "8"))
 answers = predict.main([picture, "--model", f"{folder}/cnn", "--explain", "--output-dir", folder])
 assert len(answers) == 1
 rows = runs.main([folder, "--plot", f"{folder}/curves.png"])

@@ -57,12 +57,11 @@ def test_each_model_has_a_colour_and_its_name_at_the_end_of_its_curve(draw):
     assert not colour_is_in(draw(plots.plot_validation, {"softmax": [worse]}), ORANGE)
 
 
-@pytest.mark.parametrize("epochs", [1, 8])
-def test_curves_of_twenty_models_of_any_length(draw, epochs):
-    """Losses below 0, too, which have no logarithm."""
+def test_curves_of_twenty_models_after_one_epoch(draw):
+    """With losses below 0, too, which have no logarithm."""
     runs = {
         f"model {k} with a rather long name": [
-            [row | {"validation_loss": -1.0 / k} for row in HISTORY[:epochs]]
+            [row | {"validation_loss": -1.0 / k} for row in HISTORY[:1]]
         ]
         for k in range(1, 21)
     }
