@@ -87,13 +87,15 @@ def read_run(folder: Path) -> RunOnDisk | None:
         problem = f"its metrics.json is damaged or of another program: {reason}"
     checkpoints = found_checkpoints(folder / "checkpoints")
     state = next((one.state for one in reversed(checkpoints) if one.state), None)
+    if metrics and state and state.history == metrics["history"]:
+        state = None  # it is that of the finished run, and no run after it has left one
     running = is_locked(folder)
-    if metrics and not running and (not state or state.history == metrics["history"]):
-        return _finished(folder, metrics)
-    if state:
+    if state and not problem:
         return _unfinished(folder, state, RUNNING if running else INTERRUPTED)
     if running:
         return RunOnDisk(folder, RUNNING, "no epoch is finished yet")
+    if metrics:
+        return _finished(folder, metrics)
     if not problem and checkpoints:
         problem = f"none of its checkpoints can be read: {checkpoints[-1].problem}"
     return RunOnDisk(folder, DAMAGED, problem) if problem else None

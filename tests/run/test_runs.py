@@ -67,6 +67,10 @@ def test_a_run_that_goes_on_is_running(folder):
     assert read_run(run).done == 18 / 27
     lock.close()
     assert read_run(run).state == "interrupted"
+    lock = lock_folder(folder / "finished")  # by a new run in its first epoch
+    assert read_run(folder / "finished").problem == "no epoch is finished yet"
+    lock.close()
+    assert read_run(folder / "finished").state == "finished"
     new = folder / "new"
     new.mkdir()
     lock = lock_folder(new)
@@ -91,6 +95,8 @@ def test_damaged_and_foreign_folders_get_a_line(folder, capsys):
     checkpoints.mkdir(parents=True)
     (checkpoints / "step-1.index").write_bytes(b"no checkpoint")
     (folder / "model" / "checkpoints").mkdir(parents=True)
+    shutil.copytree(folder / "finished", folder / "spoilt")
+    (folder / "spoilt" / "metrics.json").write_bytes(b"[")
     (folder / "photos").mkdir()
     (folder / "loop").symlink_to(folder)
     rows = {row["directory"]: row for row in runs.main([str(folder)])}
@@ -98,9 +104,10 @@ def test_damaged_and_foreign_folders_get_a_line(folder, capsys):
         assert rows[f"{folder}/{name}"]["state"] == "damaged"
         assert sentence in rows[f"{folder}/{name}"]["problem"]
     assert "none of its checkpoints can be read" in rows[f"{folder}/bad"]["problem"]
-    assert len(rows) == 2 + len(FOREIGN) + 1
+    assert rows[f"{folder}/spoilt"]["state"] == "damaged"
+    assert len(rows) == 2 + len(FOREIGN) + 2
     output = " ".join(capsys.readouterr().out.split())
-    assert output.count("damaged: ") == 5
+    assert output.count("damaged: ") == 6
 
 
 def test_settings_of_any_kind_are_shown(folder):
