@@ -27,6 +27,7 @@ from benchmarks.process import measure_process
 from benchmarks.steps import measure_steps
 from benchmarks.tables import section
 from benchmarks.workloads import STEPS
+from common import UserError
 from common.process.arguments import new_parser, parse_count
 from common.process.machine import describe_machine
 from common.run.files import write_json
@@ -167,6 +168,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         SystemExit: a usage error (status 2).
     """
     options = parse(argv)
+    if not sys.platform.startswith("linux"):
+        raise UserError("measuring needs Linux: other systems do not choose cores for a process.")
     typed = sys.argv[1:] if argv is None else argv
     words = [word for word in typed if word not in ("--update-docs", "--no-update-docs")]
     if options.update_docs:  # before the minutes of measuring

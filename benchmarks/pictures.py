@@ -32,7 +32,7 @@ import numpy as np
 from tqdm import tqdm
 
 COMMAND = "python -m benchmarks.pictures"
-PAGE = DOCS / "your-own-data.md"
+PAGE = DOCS / "preparation.md"
 TABLES = ("other-people", "load-digits")
 CONFIDENT = 0.99
 
@@ -227,7 +227,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--table",
         choices=TABLES,
-        help="also put the table into docs/your-own-data.md, between the markers of this name "
+        help="also put the table into docs/preparation.md, between the markers of this name "
         "(default: none)",
     )
     parser.add_argument(

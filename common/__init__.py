@@ -24,8 +24,8 @@ The packages can be skipped on a first reading:
     parallel/        how a step is made fast, behind one door; parallel/cluster/: several machines
     process/         the program around it: start, errors, signals, the command line, the machine
 
-compare.py, predict.py and transfer.py are commands: python -m common.compare --help. common.py says
-so to whoever starts a file of this folder by its path.
+compare.py, predict.py, runs.py and transfer.py are commands: python -m common.compare --help.
+common.py says so to whoever starts a file of this folder by its path.
 """
 
 from common.process.errors import UsageError, UserError

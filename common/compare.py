@@ -16,7 +16,6 @@ on the corruptions of MNIST-C, and the calibration of their probabilities is mea
 from __future__ import annotations
 
 import argparse
-import shlex
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,7 +30,13 @@ from common.comparison.sizes import report_sizes
 from common.comparison.statistics import Run, compare_two, summarise
 from common.comparison.tables import markdown_table, name_machines, terminal_table
 from common.data import DEFAULT_DATA_DIR, DataSets, load_data
-from common.process.arguments import dashes, new_parser, parse_count, typed_arguments
+from common.process.arguments import (
+    command_line,
+    dashes,
+    new_parser,
+    parse_count,
+    typed_arguments,
+)
 from common.process.errors import InterruptedRunError
 from common.process.streams import complain
 from common.process.text import visible
@@ -192,7 +197,7 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
     )
     options = parser.parse_args(argv)
     typed = typed_arguments(argv)
-    options.command = visible(shlex.join([*COMMAND.split(), *typed]))
+    options.command = visible(command_line([*COMMAND.split(), *typed]))
     options.how_to_continue = f"interrupted; continue with: {options.command}"
     lines = ([] if options.only else [f"{script}.py" for script in SCRIPTS]) + options.run
     models = list(dict.fromkeys(parse_model(parser, line) for line in lines))

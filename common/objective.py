@@ -127,10 +127,7 @@ OPTIMIZERS = {
 
 
 def new_optimizer(settings: Namespace, num_steps: int) -> Optimizer:
-    """Return the optimizer that the settings name, with its learning-rate schedule.
-
-    `num_steps` is the number of steps in the whole run.
-    """
+    """Return the settings' optimizer with its schedule, for a run of `num_steps` steps."""
     with tf.name_scope("train"):
         step = tf.train.get_or_create_global_step()
         schedule = SCHEDULES[settings.decay]

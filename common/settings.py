@@ -7,7 +7,6 @@ defaults of the flags that it names. It also decides which of the special flags 
 from __future__ import annotations
 
 import argparse
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from common.process.arguments import (
     Choice,
     Flag,
     Parser,
+    command_line,
     dashes,
     new_parser,
     parse_count,
@@ -205,7 +205,7 @@ def parse_settings(
     _complete(parser, settings, defaults)
     settings.model = model
     line = (word for word in argv if word not in ("--resume", "--no-resume"))
-    settings.command = f"{command} {shlex.join(line)}".rstrip()
+    settings.command = f"{command} {command_line(line)}".rstrip()
     return settings
 
 

@@ -16,10 +16,10 @@ Source: Donahue et al., "DeCAF", 2013 (arXiv 1310.1531).
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
 from argparse import Namespace
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -88,10 +88,12 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
     settings.transfer_from = str(source.folder)
     if settings.network not in NETWORKS:
         raise misfit(source.folder, f"this version knows no network {settings.network}")
-    if os.path.realpath(settings.output_dir) == os.path.realpath(source.folder):
-        raise UsageError(
-            f"the transfer would overwrite its source {source.folder}. Choose another --output-dir."
-        )
+    with suppress(OSError):  # there is no such folder yet
+        if settings.output_dir.samefile(source.folder):
+            raise UsageError(
+                f"the transfer would overwrite its source {source.folder}. Choose another "
+                "--output-dir."
+            )
     return settings
 
 

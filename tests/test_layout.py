@@ -9,7 +9,7 @@ import shell
 
 CORE = ["layers", "networks", "augmentation", "objective", "data", "session", "training"]
 CORE += ["evaluation", "settings"]
-COMMANDS = ["compare", "predict", "transfer"]
+COMMANDS = ["compare", "predict", "runs", "transfer"]
 # Each package, and what it may import beside itself: modules of the core, and packages or modules
 # of packages. `common` itself holds the exceptions.
 PACKAGES = {
@@ -188,8 +188,9 @@ def loaded_by(*arguments):
     return {line.rpartition("|")[2].strip() for line in errors.splitlines()}
 
 
-def test_a_command_answers_help_without_tensorflow():
-    loaded = loaded_by("-m", "common.predict", "--help")
+@pytest.mark.parametrize("command", ["predict", "runs"])
+def test_a_command_answers_help_without_tensorflow(command):
+    loaded = loaded_by("-m", f"common.{command}", "--help")
     assert "common.process.arguments" in loaded
     assert not [name for name in loaded if re.match(r"tensorflow|scipy|PIL|matplotlib", name)]
     assert "common.session" not in loaded
@@ -225,5 +226,5 @@ def test_a_script_loads_no_cluster_and_no_command(loaded_later):
     _, loaded = loaded_later
     assert "common.parallel.fast_session" in loaded
     assert not [name for name in loaded if "cluster" in name and name.startswith("common")]
-    for name in (*COMMANDS, "run.source", "run.model", "datasets.folders", "pictures"):
+    for name in (*COMMANDS, "run.found", "run.source", "run.model", "datasets.folders", "pictures"):
         assert f"common.{name}" not in loaded

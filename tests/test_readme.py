@@ -1,10 +1,8 @@
-"""README and docstrings: commands that run, links that lead somewhere, numbers that are true."""
+"""README, pages and docstrings: numbers that are true."""
 
-import argparse
-import importlib.util
+import importlib
 import json
 import re
-import shlex
 from pathlib import Path
 
 from benchmarks.pages import between, table_section
@@ -14,66 +12,15 @@ from common.comparison.sizes import sizes_page
 from common.comparison.tables import expectation, markdown_table
 
 import pytest
+from pages import PAGES
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES = sorted(
-    path for folder in (".", "docs", "data") for path in REPOSITORY.glob(f"{folder}/*.md")
-)
 RESULTS = json.loads((REPOSITORY / "docs" / "results" / "README.json").read_text())
-
-
-def commands():
-    """Every command line in a page's fenced blocks and code spans that starts one of ours."""
-    for page in PAGES:
-        text = page.read_text()
-        lines = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
-        lines += [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
-        for line in lines:
-            for part in line.split("&&"):
-                words = re.sub(r"^\s*(\w+=\S+ +)*(\.venv/bin/)?python ", "python ", part)
-                ours = r"python (mnist_\w+\.py|-m (common|benchmarks)\b)"
-                if re.match(ours, words) and "…" not in words:
-                    yield page.name, words.strip()
-
-
-@pytest.mark.parametrize(("page", "command"), sorted(set(commands())))
-def test_every_command_is_accepted_by_its_parser(monkeypatch, page, command):
-    """Run the real main, but stop it when its parser has accepted the line."""
-    words = shlex.split(command)[1:]
-    name = words[1] if words[0] == "-m" else words[0].removesuffix(".py")
-    if importlib.util.find_spec(name).submodule_search_locations:  # a package
-        name += ".__main__"
-    arguments = words[2:] if words[0] == "-m" else words[1:]
-    parse = argparse.ArgumentParser.parse_args
-    accepted = []
-
-    def stop_after_parsing(parser, argv=None, namespace=None):
-        parse(parser, argv, namespace)  # exits with status 2 if it does not accept the line
-        accepted.append(argv)
-        raise SystemExit(0)
-
-    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop_after_parsing)
-    with pytest.raises(SystemExit) as exit_:
-        importlib.import_module(name).main(arguments)
-    assert exit_.value.code == 0
-    assert accepted == [arguments]
-
-
-def test_there_are_commands_to_check():
-    assert len(set(commands())) >= 6
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_relative_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text())
-    for link in links:
-        if not link.startswith(("http://", "https://", "#")):
-            assert (page.parent / link.partition("#")[0]).exists(), link
 
 
 COMPARISONS = sorted((REPOSITORY / "docs" / "results").glob("*.json"))
 # See below, and test_benchmarks.py.
-OTHERS = ("performance", "robustness", "sizes", "your-own-data")
+OTHERS = ("performance", "robustness", "sizes", "preparation")
 COMPARISONS = [path for path in COMPARISONS if path.stem not in OTHERS]
 
 
@@ -91,9 +38,9 @@ def sections():
         path = REPOSITORY / "docs" / "results" / f"{part}.json"
         if path.exists():
             yield "robustness.md", part, text_of(json.loads(path.read_text()))
-    path = REPOSITORY / "docs" / "results" / "your-own-data.json"
+    path = REPOSITORY / "docs" / "results" / "preparation.json"
     for name, one in json.loads(path.read_text()).items() if path.exists() else ():
-        yield "your-own-data.md", name, table_section(one)
+        yield "preparation.md", name, table_section(one)
 
 
 @pytest.mark.parametrize(("page", "name", "text"), list(sections()))

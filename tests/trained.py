@@ -3,12 +3,12 @@
 pytest-xdist gives each of its workers a process: they find it in a folder, behind a lock.
 """
 
-import fcntl
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import shell
+from filelock import FileLock
 
 FLAGS = {
     "mnist_softmax": ["--train-size", "8000", "--epochs", "3"],
@@ -39,8 +39,7 @@ class Shared:
     def folder(self, name, make):
         """The folder of this name; make(folder) fills it if nobody has done so."""
         folder, done = self._base / name, self._base / f"{name}.done"
-        with (self._base / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+        with FileLock(self._base / f"{name}.lock"):
             if not done.exists():
                 folder.mkdir()
                 make(folder)

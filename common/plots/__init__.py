@@ -20,7 +20,7 @@ The first picture imports Matplotlib; importing this package does not.
 """
 
 from common.plots.confusion import plot_confusion_matrices, plot_confusion_matrix
-from common.plots.curves import plot_curves, plot_errors_against_time
+from common.plots.curves import plot_curves, plot_errors_against_time, plot_validation
 from common.plots.digits import plot_answers, plot_copies, plot_mosaic
 from common.plots.film import plot_film
 from common.plots.images import (
@@ -55,6 +55,7 @@ __all__ = [
     "plot_reliability",
     "plot_shift",
     "plot_sizes",
+    "plot_validation",
     "plot_weights",
     "require_display",
     "show_all",

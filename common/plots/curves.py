@@ -1,10 +1,11 @@
-"""Curves: loss and accuracy by epoch, and errors against training time."""
+"""Curves: loss and accuracy by epoch, of one run or of several, and errors against time."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from common.plots.canvas import BLUE, ORANGE, draw_message, import_matplotlib, new_picture
 from common.plots.labels import label_ends
@@ -120,3 +121,67 @@ def _seconds_and_errors(runs: Sequence[Sequence[Mapping[str, float]]]) -> np.nda
             for run in runs
         ]
     )
+
+
+def _errors(run: Sequence[Mapping[str, float]]) -> list[float]:
+    """Return the errors on the validation split in percent, of which a logarithm can be taken."""
+    return [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
+
+
+def _show_errors_as_accuracies(axes: Any) -> None:
+    """Make the vertical axis logarithmic in the error, and name the accuracies there."""
+    axes.set(yscale="log")
+    axes.invert_yaxis()
+    lowest, highest = sorted(axes.get_ylim())
+    ticks = [e for e in (90, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if lowest <= e <= highest]
+    axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+    axes.minorticks_off()
+
+
+def plot_validation(
+    path: Path | str,
+    histories: Mapping[str, Sequence[Sequence[Mapping[str, float]]]],
+    title: str = "Loss and accuracy on the validation split",
+) -> None:
+    """Draw the validation curves of several models over each other, with the names at their ends.
+
+    The vertical axes are logarithmic, that of the accuracy in the error.
+
+    Args:
+        path: the file to write.
+        histories: for the name of each model, at most 20 of them, a history per seed (see
+            `plot_curves`) with a row or more.
+        title: of the picture.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    import_matplotlib()
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+    with new_picture(path, title, False, 420, layout="constrained") as figure:
+        loss, accuracy = figure.subplots(1, 2, width_ratios=[1, 1.8])
+        loss.set(xlabel="Epoch", title="loss")
+        accuracy.set(xlabel="Epoch", title="accuracy (%)")
+        ends, colours = [], []
+        for runs, (colour, line, marker) in zip(
+            histories.values(), itertools.cycle(STYLES), strict=False
+        ):
+            for run in runs:
+                epochs = [row["epoch"] for row in run]
+                values = [row["validation_loss"] for row in run]
+                for axes, y in (loss, values), (accuracy, _errors(run)):
+                    axes.plot(epochs, y, linestyle=line, color=colour, linewidth=1)
+                    axes.plot(epochs[-1:], y[-1:], marker, color=colour, markersize=4)
+            ends.append((epochs[-1], _errors(run)[-1]))
+            colours.append(colour)
+        of_all = itertools.chain.from_iterable(histories.values())
+        if all(row["validation_loss"] > 0 for run in of_all for row in run):
+            loss.set(yscale="log")
+            loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            loss.minorticks_off()
+        _show_errors_as_accuracies(accuracy)
+        for axes in (loss, accuracy):
+            axes.grid(color="#DDDDDD")
+        label_ends(accuracy, ends, list(histories), colours, fraction=0.55)

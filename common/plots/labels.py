@@ -17,7 +17,11 @@ LONGEST = 40  # letters
 
 
 def label_ends(
-    axes: Any, ends: Sequence[tuple[float, float]], names: Sequence[str], colours: Sequence[str]
+    axes: Any,
+    ends: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    colours: Sequence[str],
+    fraction: float = 0.88,
 ) -> None:
     """Write the name of each curve beside its end, moved up or down where two would overlap.
 
@@ -25,10 +29,11 @@ def label_ends(
     axes must be set before.
 
     Args:
-        axes: with linear or logarithmic scales, about as wide as the picture.
+        axes: with linear or logarithmic scales.
         ends: x and y of each end.
         names: of the curves; long ones are shortened.
         colours: of the curves.
+        fraction: width of the axes as a fraction of the picture's, roughly.
     """
     if not names:
         return
@@ -36,7 +41,7 @@ def label_ends(
 
     on_white = [withStroke(linewidth=3, foreground="white")]  # where a curve passes behind it
     names = [textwrap.shorten(name, LONGEST, placeholder=" …") for name in names]
-    wide, high = 0.88 * WIDTH, 0.72 * axes.figure.get_size_inches()[1] * DPI
+    wide, high = fraction * WIDTH, 0.72 * axes.figure.get_size_inches()[1] * DPI
     widths = np.array([2 * GAP + LETTER * len(name) for name in names])
     to_x, to_y = axes.xaxis.get_transform().transform, axes.yaxis.get_transform().transform
     left, right = to_x(np.array(axes.get_xlim(), float))

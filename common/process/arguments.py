@@ -9,8 +9,11 @@ import argparse
 import difflib
 import itertools
 import math
+import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -144,6 +147,11 @@ def typed_arguments(argv: Sequence[str] | None) -> list[str]:
         return list(argv)
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return [] if hasattr(shell, "kernel") and not is_ours() else sys.argv[1:]
+
+
+def command_line(words: Iterable[str]) -> str:
+    """Return the line that is typed for these words, with quotes as the system's shell has them."""
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 
 def new_parser(

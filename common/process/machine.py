@@ -20,29 +20,40 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def processor_words() -> set[str]:
-    """Return the words by which Linux describes the processor; none on other systems."""
-    return set(CPUINFO.read_text(encoding="utf-8").split()) if CPUINFO.exists() else set()
+def processor_text() -> str:
+    """Return how Linux describes the processor; "" on other systems, or where it does not say."""
+    try:
+        return CPUINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
 
 
 def has_bfloat16() -> bool:
     """Tell whether the processor multiplies bfloat16 numbers; True where it does not say."""
-    words = processor_words()
+    words = set(processor_text().split())
     return not words or bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def describe_machine() -> str:
     """Return the processor, its cores and the versions that a figure depends on, in a line."""
-    model = platform.processor() or platform.machine()
-    if CPUINFO.exists():
-        found = re.search(r"model name\s*: (.+)", CPUINFO.read_text(encoding="utf-8"))
-        model = found[1].strip() if found else model
+    text = processor_text()
+    found = re.search(r"model name\s*: (.+)", text)
+    model = found[1].strip() if found else platform.processor() or platform.machine()
     # Two processors of one name may differ twofold in this.
-    words = processor_words()
+    words = set(text.split())
     vectors = [name for flag, name in VECTORS.items() if flag in words]
     model += f" ({vectors[0]})" if vectors else ""
     cores = num_cores()
     return (
         f"{cores} core{'s' * (cores != 1)} of {model}, Python {platform.python_version()}, "
-        f"TensorFlow {metadata.version('tensorflow')}"
+        f"TensorFlow {_tensorflow_version()}"
     )
+
+
+def _tensorflow_version() -> str:
+    """Return the version of TensorFlow, which other packages than `tensorflow` may have brought."""
+    try:
+        return metadata.version("tensorflow")
+    except metadata.PackageNotFoundError:
+        names = metadata.packages_distributions().get("tensorflow", [])
+        return metadata.version(names[0]) if names else "of an unknown version"

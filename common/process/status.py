@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# Clears the rest of the line. The console of older Windows knows no such code: there blanks do it.
+CLEAR = "\x1b[K" if os.name == "posix" else " " * 40 + "\b" * 40
 
 
 def show_status(text: str) -> None:
@@ -14,7 +18,7 @@ def show_status(text: str) -> None:
     """
     if sys.stderr is not None and sys.stderr.isatty():
         # Back to the beginning of the line, the text, and clear the rest of the line.
-        print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+        print(f"\r{text}{CLEAR}", end="", file=sys.stderr, flush=True)
 
 
 @contextmanager

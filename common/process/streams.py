@@ -69,6 +69,10 @@ def _guarded(stream: io.TextIOWrapper | None, number: int) -> TextIO:
     if stream is None:
         return io.TextIOWrapper(io.BufferedWriter(file), "utf-8", HANDLER)
     stream.flush()
+    if not isinstance(getattr(stream.buffer, "raw", stream.buffer), io.FileIO):
+        # A console of Windows, which takes Unicode text and not bytes, and is never full.
+        stream.reconfigure(errors=HANDLER)
+        return stream
     return io.TextIOWrapper(
         file if stream.write_through else io.BufferedWriter(file),
         stream.encoding,

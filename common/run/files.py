@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import os
@@ -17,6 +16,13 @@ from typing import Any, TextIO
 
 from common import UserError
 from common.process.text import visible
+
+from filelock import lock_descriptor
+
+LOCK = ".lock"
+# TensorFlow's reader of checkpoints takes a path for a pattern. On Windows names do not have the
+# first two of these signs, and the others mean something else.
+PATTERN_SIGNS = "*?[\\" if os.name == "posix" else ""
 
 
 def reason_of(error: Exception) -> str:
@@ -101,13 +107,20 @@ def require_writable_folder(folder: Path | str) -> Path:
         the folder as a Path.
 
     Raises:
-        UserError: it is a file, or cannot be created or written, or its name is no Unicode text,
-            which TensorFlow would write otherwise than Python.
+        UserError: it is a file, or cannot be created or written, or its name is one with which
+            TensorFlow does something else than Python: no Unicode text, or a pattern.
     """
     folder = Path(folder)
     if os.fsencode(folder) != str(folder).encode("utf-8", "replace"):
         raise UserError(
             f"cannot write to the output directory {folder}: its name is not in UTF-8. Choose "
+            "another one with --output-dir."
+        )
+    found = [sign for sign in PATTERN_SIGNS if sign in str(folder)]
+    if found:
+        raise UserError(
+            f"cannot write to the output directory {folder}: TensorFlow would take its name for a "
+            f"pattern and not find its checkpoints again, because of {' and '.join(found)}. Choose "
             "another one with --output-dir."
         )
     try:
@@ -140,7 +153,12 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
             yield temporary
             if path.exists():
                 path.rename(old)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                with suppress(OSError):
+                    old.rename(path)
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -155,18 +173,28 @@ def lock_folder(folder: Path) -> TextIO:
     Raises:
         UserError: another run holds the lock, or the lock file cannot be written.
     """
-    path = folder / ".lock"
+    path = folder / LOCK
     with explained(path):
         file = path.open("w", encoding="utf-8")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        locked = lock_descriptor(file.fileno(), blocking=False)
+    except OSError as error:
+        reason = f"{folder} cannot be locked ({reason_of(error)})"
+        print(f"{visible(reason)}: see that no other run writes to it.", file=sys.stderr)
+        return file
+    if not locked:
         file.close()
         raise UserError(
             f"another run is writing to {folder}. Wait for its end or choose another folder with "
             "--output-dir."
-        ) from error
-    except OSError as error:
-        reason = f"{folder} cannot be locked ({reason_of(error)})"
-        print(f"{visible(reason)}: see that no other run writes to it.", file=sys.stderr)
+        )
     return file
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a run is writing to `folder` now; False where that cannot be known."""
+    try:
+        with (folder / LOCK).open("r+b") as file:
+            return not lock_descriptor(file.fileno(), blocking=False)
+    except OSError:
+        return False

@@ -66,3 +66,23 @@ def test_names_at_the_ends_of_curves_do_not_overlap(number):
     for one, other in itertools.combinations(boxes, 2):
         assert not one.shrunk(0.95, 0.8).overlaps(other.shrunk(0.95, 0.8))
     assert max(box.x1 for box in boxes) <= axes.get_window_extent().x1 + 4
+
+
+def test_each_model_has_a_colour_and_its_name_at_the_end_of_its_curve(draw):
+    worse = [row | {"validation_accuracy": row["validation_accuracy"] - 0.1} for row in HISTORY]
+    pixels = draw(plots.plot_validation, {"softmax": [worse, worse], "a network": [HISTORY]})
+    for part in (pixels[:, :300], pixels[:, 330:]):
+        assert colour_is_in(part, BLUE)
+        assert colour_is_in(part, ORANGE)
+    assert not colour_is_in(draw(plots.plot_validation, {"softmax": [worse]}), ORANGE)
+
+
+def test_curves_of_twenty_models_after_one_epoch(draw):
+    """With losses below 0, too, which have no logarithm."""
+    runs = {
+        f"model {k} with a rather long name": [
+            [row | {"validation_loss": -1.0 / k} for row in HISTORY[:1]]
+        ]
+        for k in range(1, 21)
+    }
+    draw(plots.plot_validation, runs)

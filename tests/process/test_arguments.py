@@ -8,7 +8,7 @@ from pathlib import Path
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import UsageError, compare, predict, transfer
+from common import UsageError, compare, predict, runs, transfer
 from common.datasets import __main__ as datasets
 from common.process.arguments import (
     Choice,
@@ -127,6 +127,7 @@ OF_COMMANDS = [
     (transfer.read_settings, "--form", "did you mean --from?"),
     (transfer.read_settings, "--hiden", "--hidden is a flag of mnist_mlp.py"),
     (datasets.main, "--sise", "did you mean --size?"),
+    (runs.main, "--sorted", "did you mean --sort?"),
 ]
 
 

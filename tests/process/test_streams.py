@@ -14,6 +14,7 @@ import shell
 
 SCRIPTS = ("mnist_softmax.py", "mnist_mlp.py", "mnist_cnn.py")
 COMMANDS = ("-m common.compare", "-m common.predict", "-m common.transfer", "-m common.datasets")
+COMMANDS += ("-m common.runs",)
 
 
 def through_shell(command, variables=()):

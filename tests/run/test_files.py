@@ -9,6 +9,7 @@ from common import UserError
 from common.run.files import (
     atomic_folder,
     atomic_path,
+    is_locked,
     lock_folder,
     require_writable_folder,
     write_json,
@@ -77,14 +78,26 @@ def test_a_failure_leaves_the_old_folder(tmp_path):
     assert names_in(path) == ["old"]
 
 
+def test_an_old_folder_comes_back_where_the_new_one_cannot_be_renamed(tmp_path):
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old").write_text("old")
+    with pytest.raises(UserError, match="cannot write"), atomic_folder(path):
+        pass  # the writer has made no folder; on Windows a program may also hold it open
+    assert names_in(tmp_path) == ["model"]
+    assert names_in(path) == ["old"]
+
+
 def test_an_output_directory_must_be_a_folder_that_can_be_written(tmp_path):
     assert require_writable_folder(tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").write_text("")
     folders = [tmp_path / "file", tmp_path / "file" / "below", "/proc/nothing"]
     folders.append(tmp_path / "no UTF-8: \udcff")  # Python reads file names of any bytes
+    folders += [tmp_path / name / "run" for name in ("a[1]", "b*", "c?", "d\\e")]
     for folder in folders:
         with pytest.raises(UserError, match=r"cannot write to the output directory .*--output-dir"):
             require_writable_folder(folder)
+    assert names_in(tmp_path) == ["a", "file"]
 
 
 # Locks.
@@ -94,8 +107,11 @@ def test_a_second_run_is_refused_until_the_first_one_ends(tmp_path):
     first = lock_folder(tmp_path)
     with pytest.raises(UserError, match=r"^another run is writing to .*--output-dir\.$"):
         lock_folder(tmp_path)
+    assert is_locked(tmp_path)
     first.close()
+    assert not is_locked(tmp_path)
     lock_folder(tmp_path).close()
+    assert not is_locked(tmp_path / "nowhere")
 
 
 @pytest.fixture
@@ -149,6 +165,7 @@ def test_a_file_system_without_locks_is_not_another_run(tmp_path, monkeypatch, c
 
     monkeypatch.setattr(fcntl, "flock", refuse)
     lock_folder(tmp_path).close()
+    assert not is_locked(tmp_path)
     output, errors = capsys.readouterr()
     assert output == ""
     assert errors.startswith(f"{tmp_path} cannot be locked ({os.strerror(number)}): ")

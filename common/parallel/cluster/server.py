@@ -51,7 +51,14 @@ def start_server(cluster: Cluster) -> tf.train.Server:
         start=False,
     )
     # The port is open, at all addresses of the machine.
-    accept_only(int(host_and_port(cluster.me.address)[1]), addresses)
+    try:
+        accept_only(int(host_and_port(cluster.me.address)[1]), addresses)
+    except OSError as error:
+        raise UserError(
+            f"the address {cluster.me.address} cannot be served alone ({error.strerror}): training "
+            "on several machines needs Linux with /proc and socket filters. Unset TF_CONFIG to "
+            "train on this machine alone."
+        ) from error
     server.start()
     return server
 
