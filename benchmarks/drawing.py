@@ -110,7 +110,7 @@ def section(measured: dict[str, Any], words: Sequence[str]) -> str:
     bars, preparation = measured["bars"], measured["preparation"]
     rows = {
         "from a stroke to the bars": f"{np.median(bars):.1f} ms ({np.percentile(bars, 95):.1f} ms)",
-        "of this the preparation": f"{np.median(preparation):.1f} ms "
+        "of this the preparation of a finished digit": f"{np.median(preparation):.1f} ms "
         f"({np.percentile(preparation, 95):.1f} ms)",
     } | {
         f"digits that the {name} reads": f"{count} of {measured['digits']}"

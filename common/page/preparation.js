@@ -3,8 +3,8 @@
 These are the steps of common/pictures, file by file, as far as a canvas needs them: it has no
 colours, no uneven light and no noise, and at most 640 pixels on a side. For the same pixels the
 result is that of `python -m common.predict`; tests/page/test_preparation.py compares them. One step
-is left out: that which smooths pictures that were enlarged by repeating their pixels. It would change
-a drawing only if all its edges were straight lines from one side of the canvas to the other.
+is left out: that which smooths pictures that were enlarged by repeating their pixels. It would
+change a drawing only if all its edges were straight lines from one side of the canvas to the other.
 
     preparation_paper.js    a sheet, if what is drawn looks like one
     preparation_ink.js      how much ink each pixel has

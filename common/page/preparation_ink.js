@@ -138,14 +138,14 @@ window.Ink = (() => {
     rows.forEach((group, y) => {
       for (let x = 0; x < width; x++) {
         let sum = 0;
-        for (const row of group) sum += values[row * width + x];
+        for (let k = 0; k < factor; k++) sum += values[group[k] * width + x];
         line[x] = sum / factor;
       }
-      for (let x = 0; x < columns.length; x++) {
+      columns.forEach((block, x) => {
         let sum = 0;
-        for (const column of columns[x]) sum += line[column];
+        for (let k = 0; k < factor; k++) sum += line[block[k]];
         small[y * columns.length + x] = sum / factor;
-      }
+      });
     });
     return Grids.grid(rows.length, columns.length, small);
   }
@@ -196,7 +196,8 @@ window.Ink = (() => {
     const around = Grids.pad(times(beyond), side, true);
     const padded = Grids.paste(times(small.values), place, around, around.values);
     const narrowed = Grids.smallest(padded, side >> 1);
-    return Grids.cut(Grids.largest(narrowed, side >> 1), place);
+    const isEven = narrowed.values.every((value) => value === narrowed.values[0]);
+    return Grids.cut(isEven ? narrowed : Grids.largest(narrowed, side >> 1), place);
   }
 
   /** Subtract the light from a picture, and even out the contrast of dark ink. */

@@ -76,7 +76,7 @@ window.Paper = (() => {
       if (papers.slice(0, n).some((earlier) => same(earlier, paper))) continue;
       const { labels, parts } = Regions.label(paper, false);
       const sizes = new Int32Array(parts + 1);
-      for (const number of labels.values) sizes[number]++;
+      for (let i = 0; i < labels.values.length; i++) sizes[labels.values[i]]++;
       for (let k = 1; k <= parts; k++) {
         if (sizes[k] < LEAST_AREA * labels.values.length) continue;
         const part = Grids.equal(labels, k);
@@ -88,7 +88,10 @@ window.Paper = (() => {
   }
 
   function same(one, other) {
-    return one.values.every((value, i) => value === other.values[i]);
+    for (let i = 0; i < one.values.length; i++) {
+      if (one.values[i] !== other.values[i]) return false;
+    }
+    return true;
   }
 
   function mean(values, mask) {

@@ -20,7 +20,7 @@ window.Parts = (() => {
       Grids.between(smoothed, INK), true,
     );
     const masses = new Float64Array(number + 1);
-    labels.values.forEach((part, i) => (masses[part] += ink.values[i]));
+    for (let i = 0; i < ink.values.length; i++) masses[labels.values[i]] += ink.values[i];
     const all = Regions.boxes(labels, number)
       .map((box, k) => partOf(box, k + 1, masses[k + 1], labels))
       .filter((part) => part.longer >= 3);
