@@ -6,7 +6,8 @@ import re
 import shlex
 import signal
 
-from common import compare
+from common import UserError, compare
+from common.comparison import figures
 from common.comparison.distortions import DISTORTIONS
 from common.data import load_data
 from common.process.machine import describe_machine
@@ -133,6 +134,19 @@ def test_robustness_of_two_models_on_a_few_images(tmp_path, capsys):
     assert f"| {100 * np.mean(errors, axis=0)[0].mean():.1f} ±" in page
     for picture in ("robustness", "shift", "reliability"):
         assert (tmp_path / "out" / f"{picture}.png").stat().st_size > 3_000
+
+
+def test_where_no_image_is_read_by_the_best_net_alone_the_picture_is_left_out(tmp_path):
+    right = {
+        "model": "mnist_cnn",
+        "test_correct": 3,
+        "true": np.arange(3),
+        "predicted": np.arange(3),
+    }
+    with pytest.raises(UserError, match="there is no test image that only the second classifies"):
+        figures._draw_one_image(
+            ["first", "the second"], [[right], [right]], None, tmp_path / "x.png"
+        )
 
 
 def test_each_row_is_compared_with_the_one_before_it_or_with_the_baseline(capsys):

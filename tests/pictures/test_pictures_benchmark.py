@@ -23,7 +23,7 @@ def draw(image, path, *steps):
     path.write_bytes(renderings.render(renderings.enlarge(image), steps, "PNG", 0))
 
 
-def test_right_wrong_and_refused_pictures_are_counted_by_kind(model, tmp_path, capsys):
+def test_right_wrong_and_refused_pictures_are_counted_by_kind(model, tmp_path, capsys, monkeypatch):
     test = load_data().test
     for k in range(10):
         image, label = test.images[k].reshape(28, 28), test.labels[k]
@@ -43,7 +43,15 @@ def test_right_wrong_and_refused_pictures_are_counted_by_kind(model, tmp_path, c
     output = capsys.readouterr().out
     assert "| drawn | 3 | 1 / 1 (" in output
     assert "c_3_7.png: refused: " in output
-    only = pictures.main([str(tmp_path), "--model", str(model), "--source", "b", "--by-source"])
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    page.write_text("<!-- load-digits -->\n<!-- end of load-digits -->\n")
+    monkeypatch.setattr(pictures, "PAGE", page)
+    flags = ["--model", str(model), "--source", "b", "--by-source", "--table", "load-digits"]
+    only = pictures.main([str(tmp_path), *flags])
+    command = f"`python -m benchmarks.pictures FOLDER --model {model} --source b --by-source`, on "
+    assert command in page.read_text()
+    assert "| drawn b | 2 | 1 / 1 (" in page.read_text()
     assert list(only) == ["drawn b", "all"]
     assert only["all"]["mnist_cnn"].total == 2
 
