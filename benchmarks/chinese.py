@@ -14,7 +14,7 @@ from common.comparison.tables import markdown_rows, model_name, percent
 
 NAMES = {"softmax regression": "softmax 回归"}
 HEAD = ["", "模型", "参数量", "每张图片的乘加次数", "训练时间（秒）", "测试准确率（%）"]
-SHIFTED = "平移 2 个像素后（%）"
+SHIFTED = "平移 2 个像素后的准确率（%）"
 
 
 def table_in_chinese(results: dict[str, Any]) -> str:
@@ -50,7 +50,8 @@ def table_in_chinese(results: dict[str, Any]) -> str:
         f"{results['seeds']} 个随机种子的平均值 ± 标准差（训练时间取中位数），测量环境："
         f"{_machine(results['machine'])}。由 `{results['command']}` 生成。"
     )
-    parts = [markdown_rows(head, rows), _sentences(results), measured]
+    more = "各模型的训练设置、验证准确率和检验结果见[英文页面](../README.md)。"
+    parts = [markdown_rows(head, rows), _sentences(results), measured + more]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
