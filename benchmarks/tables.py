@@ -157,7 +157,7 @@ def process_text(results: dict[str, Any]) -> str:
             _megabytes(results["import_memory"]),
         ],
     ]
-    return table(["", "wall time", "first / second", "memory"], lines)
+    return table(["", "wall time", "ratio to the second row", "memory"], lines)
 
 
 def growth_text(results: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
     trained = {variable.ref() for variable in step.variables}
     layers = [one for one in layers_of(step.loss.graph) if one.weights.ref() in trained]
     if sum(layer.multiply_adds for layer in layers) * batch_size < WORTH_DIVIDING:
-        raise NotDivisibleError("it is too short to gain from a division")
+        raise NotDivisibleError("it is too short to gain from being split over two cores")
 
 
 def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
