@@ -21,7 +21,7 @@ halves height and width after each. Two fully-connected layers classify the resu
     y_pred   [n, 10]                  a probability for each digit
 
 Expected: 99.35 ± 0.05 % on the test set, mean ± standard deviation of 5 seeds, after 6 epochs in
-24 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
+23 s on 2 cores of AMD EPYC (AVX-512 with bfloat16), Python 3.11.7, TensorFlow 2.21.0. Again with:
 python -m common.compare --seeds 5 --robustness
 """
 
