@@ -51,7 +51,12 @@ def divided(net):
         (mnist_mlp, [], 2, "in two halves of the mini-batch, one on each core$"),
         (mnist_cnn, [], 2, "in two halves"),
         (mnist_cnn, ["--network", "tiny"], 2, "in two halves"),
-        (mnist_mlp, ["--batch-size", "10"], 2, "since it is too short to gain from being split over two cores$"),
+        (
+            mnist_mlp,
+            ["--batch-size", "10"],
+            2,
+            "since it is too short to gain from being split over two cores$",
+        ),
         (mnist_softmax, [], 2, r"since it is too short .*; its product x · W is computed as an e"),
         (mnist_mlp, [], 1, "since this process has 1 core, not two$"),
         (mnist_mlp, [], 4, "since this process has 4 cores, not two$"),
