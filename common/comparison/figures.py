@@ -6,8 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import UserError, plots
+from common import plots
 from common.data import DataSets
+from common.plots.canvas import draw_message
 from common.plots.inside import OneNet
 from common.run.inside import look_inside
 from common.run.model import Model
@@ -102,8 +103,7 @@ def _draw_one_image(
 ) -> None:
     """Draw what the layers of one model of each script make of an image that only the best reads.
 
-    Raises:
-        UserError: there is no such image, or the layers of a model are not known.
+    Where there is no such image, or the layers of a model are not known, the picture says so.
     """
     by_script: dict[str, int] = {}
     for k, of_one in enumerate(runs):
@@ -114,18 +114,17 @@ def _draw_one_image(
     found = np.flatnonzero(best & ~np.logical_or.reduce(others))
     title = f"A test image that only one of {len(chosen)} nets reads: what each layer makes of it"
     if not len(found):
-        raise UserError(
-            f"there is no test image that only {names[chosen[-1]]} classifies correctly"
-        )
+        draw_message(path, title, False, "There is none")
+        return
     models = [Model(runs[k][0]["folder"]) for k in chosen]
     probabilities = np.stack([model.probabilities(data.test.images[found]) for model in models])
     # The image of which all are surest: the best of the truth, the others of their errors.
     index = int(probabilities.max(axis=2).prod(axis=0).argmax())
     image = data.test.images[found[index]].reshape(data.image_shape)
     stages = [look_inside(model, image) for model in models]
-    for k, of_model in zip(chosen, stages, strict=True):
-        if not of_model:
-            raise UserError(f"the layers of {names[k]} have names that this picture does not know")
+    if not all(stages):
+        draw_message(path, title, False, "The names of some layers are not known")
+        return
     true = int(data.test.labels[found[index]])
     plots.plot_one_image(
         path,
