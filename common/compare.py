@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -78,21 +78,27 @@ def _compare(
     labels = [model.label for model in models]
     results = _results(options, names, runs)
     loaded = _load(labels, runs, data, options)
-    if loaded:
-        for row, accuracy in zip(results["models"], shifted_accuracies(loaded), strict=True):
-            row["shifted_mean"] = accuracy
-    print(terminal_table(results))
-    write_json(root / "results.json", results)
-    with atomic_path(root / "results.md") as temporary:
-        temporary.write_text(markdown_table(results), encoding="utf-8")
-    files = ["results.json", "results.md"]
-    if options.robustness and loaded:
-        files += report_robustness(loaded, results, root)
+    with closing(loaded) if loaded else nullcontext():
+        if loaded:
+            for row, accuracy in zip(results["models"], shifted_accuracies(loaded), strict=True):
+                row["shifted_mean"] = accuracy
+        files = _write_results(results, root)
+        if options.robustness and loaded:
+            files += report_robustness(loaded, results, root)
     if options.train_sizes:
         files += report_sizes(models, data, root, options, results)
     files += draw_figures(root, labels, runs, data)
     print("Files written:", *(visible(root / file) for file in files), sep="\n  ")
     return results
+
+
+def _write_results(results: dict[str, Any], root: Path) -> list[str]:
+    """Print the table, write it, and return the names of the files."""
+    print(terminal_table(results))
+    write_json(root / "results.json", results)
+    with atomic_path(root / "results.md") as temporary:
+        temporary.write_text(markdown_table(results), encoding="utf-8")
+    return ["results.json", "results.md"]
 
 
 def _results(

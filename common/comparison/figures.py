@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -116,12 +117,13 @@ def _draw_one_image(
     if not len(found):
         draw_message(path, title, False, "There is none")
         return
-    models = [Model(runs[k][0]["folder"]) for k in chosen]
-    probabilities = np.stack([model.probabilities(data.test.images[found]) for model in models])
-    # The image of which all are surest: the best of the truth, the others of their errors.
-    index = int(probabilities.max(axis=2).prod(axis=0).argmax())
-    image = data.test.images[found[index]].reshape(data.image_shape)
-    stages = [look_inside(model, image) for model in models]
+    with ExitStack() as stack:
+        models = [stack.enter_context(Model(runs[k][0]["folder"])) for k in chosen]
+        probabilities = np.stack([model.probabilities(data.test.images[found]) for model in models])
+        # The image of which all are surest: the best of the truth, the others of their errors.
+        index = int(probabilities.max(axis=2).prod(axis=0).argmax())
+        image = data.test.images[found[index]].reshape(data.image_shape)
+        stages = [look_inside(model, image) for model in models]
     if not all(stages):
         draw_message(path, title, False, "The names of some layers are not known")
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ FEWEST_IMAGES = 20  # in a bin of the reliability diagram
 
 
 class Loaded:
-    """The trained models of a comparison, and the test images.
+    """The trained models of a comparison, and the test images; closed after use.
 
     Args:
         names: of the models.
@@ -47,7 +48,11 @@ class Loaded:
 
     def __init__(self, names: Sequence[str], runs: Sequence[Sequence[Run]], data: DataSets) -> None:
         self.names = list(names)
-        models = [[Model(run["folder"]) for run in of_one] for of_one in runs]
+        with ExitStack() as stack:  # closes the others where one cannot be loaded
+            models = [
+                [stack.enter_context(Model(run["folder"])) for run in of_one] for of_one in runs
+            ]
+            self._models = stack.pop_all()
         self.classifiers = [[model.probabilities for model in of_one] for of_one in models]
         self.images = data.test.images.reshape(-1, *data.image_shape)
         self.labels = data.test.labels
@@ -58,6 +63,10 @@ class Loaded:
                 [lambda images, one=one: one(255 - images) for one in of_one]
                 for of_one in self.classifiers
             ]
+
+    def close(self) -> None:
+        """Close the sessions of the models."""
+        self._models.close()
 
 
 def shifted_accuracies(loaded: Loaded) -> list[float]:

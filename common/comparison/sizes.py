@@ -96,11 +96,11 @@ def _optimum(
     lowest = references.optimum(sizes[-1]) if runs and sizes[-1] == len(data.train) else None
     if not runs or lowest is None:
         return None
-    train = data.train
-    losses = [
-        calibration(Trained(run["folder"]).probabilities(train.images), train.labels)["log_loss"]
-        for run in runs[-1]
-    ]
+    train, losses = data.train, []
+    for run in runs[-1]:
+        with Trained(run["folder"]) as trained:
+            probabilities = trained.probabilities(train.images)
+        losses.append(calibration(probabilities, train.labels)["log_loss"])
     return {
         "size": len(train),
         "loss": losses,

@@ -33,7 +33,7 @@ class Note(NamedTuple):
 
 
 class Model:
-    """A trained net, loaded from disk.
+    """A trained net, loaded from disk. It may be used in a `with` block, which closes its session.
 
     Args:
         path: an output directory with `saved_model/` in it, or a SavedModel itself.
@@ -66,6 +66,7 @@ class Model:
             with self.session.graph.as_default():
                 loaded = tf.saved_model.load(self.session, ["serve"], str(folder))
         except Exception as error:  # TensorFlow raises many kinds for a damaged file
+            self.close()
             raise UserError(
                 f"{folder} cannot be loaded as a model of these scripts: {_first_line(error)}. "
                 "Train again, or name another with --model."
@@ -78,6 +79,16 @@ class Model:
         self.familiarity = familiarity.read(
             folder / familiarity.FILE, self.image_shape, len(self.class_names)
         )
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the session, which gives its memory back; the net cannot be used after that."""
+        self.session.close()
 
     def probabilities(self, images: np.ndarray) -> np.ndarray:
         """Return float32 [n, classes] for uint8 images [n, height, width] or [n, pixels].

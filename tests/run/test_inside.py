@@ -46,3 +46,10 @@ def test_the_maps_and_neurons_of_the_cnn(trained_run, images):
     features = conv2.maps.transpose(1, 2, 0).ravel()
     expected = np.maximum(features @ weights + biases, 0)
     np.testing.assert_allclose(fc1.maps.ravel(), expected, atol=1e-3)
+
+
+def test_a_model_is_closed_after_its_block(trained_run, images):
+    with Model(trained_run("mnist_softmax").folder) as model:
+        assert model.probabilities(images).shape == (2, 10)
+    with pytest.raises(RuntimeError, match="closed"):
+        model.probabilities(images)
