@@ -16,10 +16,11 @@ from common.run.files import write_json
 
 import numpy as np
 
+NEIGHBOURS = 3
 # The most training images that a reference is given, so that each finishes within minutes.
 REFERENCES = {
     "logistic regression": 60_000,
-    "3 nearest neighbours": 60_000,
+    f"{NEIGHBOURS} nearest neighbours": 60_000,
     "SVM with RBF kernel": 10_000,
 }
 MOST_ITERATIONS = 1_000
@@ -37,7 +38,7 @@ def _new_references() -> dict[str, Callable[[], Any]]:
 
     return {
         "logistic regression": lambda: LogisticRegression(max_iter=MOST_ITERATIONS),
-        "3 nearest neighbours": lambda: KNeighborsClassifier(3),
+        f"{NEIGHBOURS} nearest neighbours": lambda: KNeighborsClassifier(NEIGHBOURS),
         "SVM with RBF kernel": lambda: SVC(C=5, gamma="scale"),
     }
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from common import UsageError, plots
 from common.comparison.durations import SECONDS_PER_RUN, in_words
-from common.comparison.references import MOST_ITERATIONS, References
+from common.comparison.references import MOST_ITERATIONS, NEIGHBOURS, References
 from common.comparison.robustness import calibration
 from common.comparison.runs import Model, train_all
 from common.comparison.statistics import Run
@@ -177,7 +177,8 @@ def report_sizes(
         the names of the files that were written: sizes.json, sizes.md and a picture.
 
     Raises:
-        UsageError: a number is larger than the training split.
+        UsageError: a number is larger than the training split, or too small for scikit-learn's
+            models.
         UserError: a run failed, or a file cannot be written.
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
@@ -186,6 +187,11 @@ def report_sizes(
         raise UsageError(
             f"--train-sizes {sizes[-1]:,} is more than the {len(data.train):,} training images "
             f"of {options.data_dir}"
+        )
+    smallest = data.train.first(sizes[0])
+    if len(smallest) < NEIGHBOURS or len(set(smallest.labels.tolist())) < 2:
+        raise UsageError(
+            f"--train-sizes {sizes[0]} needs {NEIGHBOURS} or more images, of two classes or more"
         )
     sized = [sized_models(model.script, model.flags, sizes) for model in models]
     flat = train_all(list(itertools.chain(*sized)), range(options.seeds), root, options)

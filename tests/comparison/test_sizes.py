@@ -2,6 +2,7 @@
 
 import json
 import re
+from argparse import Namespace
 
 import mnist_cnn
 from common import UsageError, compare
@@ -64,6 +65,19 @@ def small_data():
     random = np.random.default_rng(0)
     split = Split(random.integers(0, 256, (30, 4), np.uint8), np.arange(30) % 3)
     return DataSets(split, split, split, (2, 2), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(("size", "labels"), [(2, [0, 1, 2]), (4, [1, 1, 1, 1, 0])])
+def test_too_few_images_for_scikit_learn_are_refused_before_the_training(tmp_path, size, labels):
+    split = Split(np.zeros((len(labels), 4), np.uint8), np.array(labels))
+    data = DataSets(split, split, split, (2, 2), ("a", "b", "c"))
+    options = Namespace(train_sizes=[len(labels), size], seeds=1)
+    with pytest.raises(UsageError, match=f"sizes {size} needs 3 or more images, of two classes"):
+        sizes.report_sizes([], data, tmp_path, options, {})
+    split = Split(np.arange(12, dtype=np.uint8).reshape(3, 4), np.array([1, 1, 2]))
+    few = DataSets(split, split, split, (2, 2), ("a", "b", "c"))
+    found = References(few, tmp_path / "references.json").measure([3])
+    assert {len(rows) for rows in found.values()} == {1}  # three images are enough
 
 
 def without_seconds(found):
