@@ -21,8 +21,7 @@ from typing import Any, NamedTuple
 from common.datasets.arrays import Arrays
 from common.datasets.download import MIRRORS
 from common.datasets.idx import DataError
-from common.datasets.idx_folders import find_sets
-from common.datasets.reading import read_arrays
+from common.datasets.reading import has_data, read_arrays
 from common.process.text import visible
 
 import numpy as np
@@ -217,7 +216,7 @@ def read_data_sets(
 def _read(source: Path, source_url: str | None, transpose: bool) -> Arrays:
     """Read what `train_dir` names, or MNIST where nothing is there."""
     is_ours = source.resolve() == MNIST_FOLDER  # there a missing file is downloaded
-    if not (is_ours or source.is_file() or find_sets(source)):
+    if not (is_ours or source.is_file() or has_data(source)):
         if source_url and source_url.rstrip("/") not in [url.rstrip("/") for url in MNIST_URLS]:
             raise ValueError(
                 f"nothing is downloaded from source_url {source_url}; put its four files into the "

@@ -25,12 +25,12 @@ from common.datasets.download import (
     fetch,
 )
 from common.datasets.idx import DataError, read_idx
-from common.datasets.idx_folders import ROLES, choose_set, read_set
+from common.datasets.idx_folders import ROLES, choose_set, find_sets, read_set
 from common.datasets.order import size_of_validation
 
 import numpy as np
 
-__all__ = ["MNIST_CONVENTIONS", "Conventions", "read_arrays"]
+__all__ = ["MNIST_CONVENTIONS", "Conventions", "has_data", "read_arrays"]
 
 PICKLES = (".pkl", ".pickle", ".pkl.gz", ".pickle.gz", ".pt", ".pth", ".joblib")
 TAKEN = (
@@ -117,6 +117,23 @@ def _read_contents(source: Path) -> Contents:
         )
     names = (TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS)
     return read_set("", dict(zip(ROLES, (_locate(source, name) for name in names), strict=True)))
+
+
+def has_data(folder: Path) -> bool:
+    """Say whether a folder is a data set, or one with CSV or .npz files, which are to be named.
+
+    In the working directory such files may belong to anything.
+    """
+    if find_sets(folder):
+        return True
+    if not _is(folder, Path.is_dir):
+        return False
+    from common.datasets import csv_sets, folders
+
+    if folders.is_folder_tree(folder) or csv_sets.is_csv_folder(folder):
+        return True
+    tables = [p for p in _files_of(folder) if csv_sets.is_csv(p) or p.suffix.lower() == ".npz"]
+    return bool(tables) and folder.resolve() != Path.cwd()
 
 
 def _is(source: Path, kind: Callable[[Path], bool]) -> bool:

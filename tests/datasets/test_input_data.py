@@ -17,6 +17,7 @@ from idx_files import (
     write_data_set,
     write_idx,
 )
+from PIL import Image
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +182,24 @@ def test_a_folder_without_data_means_mnist_and_one_line(folder, url, tmp_path, m
     (line,) = said.splitlines()
     assert line.endswith(f"has no data, so MNIST is read from {DEFAULT_DATA_DIR}")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["empty", "table.csv"]
+
+
+def test_pictures_and_tables_are_not_replaced_by_mnist(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for part in ("train", "test"):
+        for k, name in enumerate("ab"):
+            (tmp_path / "letters" / part / name).mkdir(parents=True)
+            for n in range(12):
+                picture = Image.fromarray(np.full((28, 28), 100 * k + n, np.uint8))
+                picture.save(tmp_path / "letters" / part / name / f"{n}.png")
+    sets = input_data.read_data_sets("letters", validation_size=0, one_hot=True)
+    assert sets.train.labels.shape == (24, 2)
+    for file in ("letters.csv", "letters.npz"):
+        (tmp_path / file[-3:]).mkdir()
+        (tmp_path / file[-3:] / file).write_text("1,2\n")
+        with pytest.raises(DataError, match=f"but {file}; if .* name it: train_dir {file[-3:]}"):
+            input_data.read_data_sets(file[-3:])
+    assert "MNIST" not in capsys.readouterr().err
 
 
 def test_other_data_are_read_and_never_downloaded(tmp_path, capsys):
