@@ -9,10 +9,11 @@ import re
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 from common import UserError
 from common.process.text import visible
@@ -20,6 +21,8 @@ from common.process.text import visible
 from filelock import lock_descriptor
 
 LOCK = ".lock"
+# `is_locked` takes the lock for a moment to look, so one refusal does not mean another run.
+ATTEMPTS, PAUSE = 10, 0.02  # number, seconds
 # TensorFlow's reader of checkpoints takes a path for a pattern. On Windows names do not have the
 # first two of these signs, and the others mean something else.
 PATTERN_SIGNS = "*?[\\" if os.name == "posix" else ""
@@ -177,7 +180,7 @@ def lock_folder(folder: Path) -> TextIO:
     with explained(path):
         file = path.open("w", encoding="utf-8")
     try:
-        locked = lock_descriptor(file.fileno(), blocking=False)
+        locked = _take(file)
     except OSError as error:
         reason = f"{folder} cannot be locked ({reason_of(error)})"
         print(f"{visible(reason)}: see that no other run writes to it.", file=sys.stderr)
@@ -195,6 +198,15 @@ def is_locked(folder: Path) -> bool:
     """Tell whether a run is writing to `folder` now; False where that cannot be known."""
     try:
         with (folder / LOCK).open("r+b") as file:
-            return not lock_descriptor(file.fileno(), blocking=False)
+            return not _take(file)
     except OSError:
         return False
+
+
+def _take(file: IO[Any]) -> bool:
+    """Take the lock of an open file, and say whether that succeeded; try for 0.2 seconds."""
+    for _ in range(ATTEMPTS):
+        if lock_descriptor(file.fileno(), blocking=False):
+            return True
+        time.sleep(PAUSE)
+    return False

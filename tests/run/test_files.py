@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import subprocess
+import threading
 
 from common import UserError
 from common.run.files import (
@@ -112,6 +113,16 @@ def test_a_second_run_is_refused_until_the_first_one_ends(tmp_path):
     assert not is_locked(tmp_path)
     lock_folder(tmp_path).close()
     assert not is_locked(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("look", [lambda folder: lock_folder(folder).close(), is_locked])
+def test_who_only_looks_at_a_lock_keeps_no_run_out(tmp_path, look):
+    """`is_locked` of another process holds the lock for a moment."""
+    first = lock_folder(tmp_path)
+    end = threading.Timer(0.05, first.close)
+    end.start()
+    assert not look(tmp_path)
+    end.join()
 
 
 @pytest.fixture
