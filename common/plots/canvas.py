@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -188,6 +188,33 @@ def scale_end(numbers: np.ndarray) -> float:
     """
     sizes = np.abs(numbers[np.isfinite(numbers)])
     return float(np.quantile(sizes, 0.995) or sizes.max() or 1) if sizes.size else 1.0
+
+
+def short_names(names: Iterable[str], longest: int) -> list[str]:
+    """Shorten the names of models, which begin alike and end in their flags.
+
+    Args:
+        names: the names.
+        longest: letters.
+
+    Returns:
+        the names, those that are too long without their middle. Those that would be equal end in
+        the number of their place, from 1 up.
+    """
+    names = [visible(name) for name in names]
+    shown = [_without_middle(name, longest) for name in names]
+    for k, name in enumerate(shown):
+        if shown.count(name) > 1:
+            end = f" ({k + 1})"
+            names[k] = _without_middle(names[k], longest - len(end)) + end
+        else:
+            names[k] = name
+    return names
+
+
+def _without_middle(name: str, longest: int) -> str:
+    last = (longest - 1) // 2
+    return name if len(name) <= longest else f"{name[: longest - 1 - last]}…{name[-last:]}"
 
 
 def short_name(label: int, names: Sequence[str] | None) -> str:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.plots.canvas import GREY, colour_scale, import_matplotlib, new_picture, short_name
+from common.plots.canvas import (
+    GREY,
+    colour_scale,
+    import_matplotlib,
+    new_picture,
+    short_name,
+    short_names,
+)
 
 import numpy as np
 
+LONGEST = 36  # letters of the name of a model
 MAX_LABELLED = 20  # classes; with more of them the numbers or names would overlap
 
 
@@ -91,7 +98,7 @@ def plot_confusion_matrices(
 
     errors = [np.ma.array(m, mask=np.eye(len(m), dtype=bool), dtype=float) for m in matrices]
     most = max(2.0, *(float(e.filled(0).max()) for e in errors))
-    rows = -(-len(errors) // 3)
+    rows, shown_names = -(-len(errors) // 3), short_names(names, LONGEST)
     with new_picture(path, title, False, 290 * rows, layout="compressed") as figure:
         colours = colour_scale("YlOrBr", 0, most)
         colours.set_norm(LogNorm(1, most))
@@ -100,11 +107,10 @@ def plot_confusion_matrices(
         grid = figure.subplots(rows, min(3, len(errors)), squeeze=False)
         for axes in grid.flat[len(errors) :]:
             axes.set_axis_off()
-        for axes, error, name in zip(grid.flat, errors, names, strict=False):
+        for axes, error, name in zip(grid.flat, errors, shown_names, strict=False):
             shown_error = np.ma.masked_array(np.maximum(error.filled(0), 1e-9), error.mask)
             axes.imshow(shown_error, norm=colours.norm, cmap=colours.cmap)
-            shown = textwrap.shorten(name, 36, placeholder=" …")
-            axes.set_title(f"{shown}\n{error.sum():.0f} errors", size=9)
+            axes.set_title(f"{name}\n{error.sum():.0f} errors", size=9)
             axes.set(xlabel="Predicted class", ylabel="True class")
             labels = [short_name(k, class_names) for k in range(len(error))]
             if len(labels) <= MAX_LABELLED:

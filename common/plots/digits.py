@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from common.plots.canvas import (
     draw_message,
     new_picture,
     short_name,
+    short_names,
 )
 
 import numpy as np
@@ -175,7 +175,7 @@ def plot_answers(
 def _answers(answers: dict[str, str]) -> str:
     """Return what the models predict: a line for each or, if they are many, for each answer."""
     if len(answers) <= MOST_NAMED:
-        names = [textwrap.shorten(name, LONGEST, placeholder=" …") for name in answers]
+        names = short_names(answers, LONGEST)
         return "\n".join(f"{name}: {answers[of]}" for name, of in zip(names, answers, strict=True))
     counts = Counter(answers.values()).most_common()
     shown = [f"{n} model{'s' * (n != 1)}: {answer}" for answer, n in counts[:MOST_NAMED]]

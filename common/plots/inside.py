@@ -18,6 +18,7 @@ from common.plots.canvas import (
     new_picture,
     scale_end,
     short_name,
+    short_names,
 )
 from common.plots.images import percent_below_100
 
@@ -26,6 +27,7 @@ import numpy as np
 LEFT, RIGHT = 158, 656  # pixels, between which the layers are drawn
 ROW, PANEL = 196, 140  # pixels, the height of a row and of the pictures in it
 MOST_STAGES, MOST_CLASSES = 5, 10
+LONGEST = 32  # letters of the name of a net
 GREEN = "#009E73"
 
 
@@ -93,18 +95,19 @@ def plot_one_image(
     names = [short_name(label, class_names) for label in shown]
     below = 0 if max(map(len, names)) <= 2 else 7 * max(map(len, names))
     row, height = ROW + below, (ROW + below) * len(nets)
+    net_names = short_names([net.name for net in nets], LONGEST)
     ink = colour_scale("gray_r", 0, 255)
     with new_picture(path, title, False, height) as figure:
         whole = Grid(image[None], ink, [caption], LEFT - 10, columns=1, text_size=9)
         whole.draw(figure, 4, (height - whole.height) // 2)
-        for k, net in enumerate(nets):
+        for k, (net, name) in enumerate(zip(nets, net_names, strict=True)):
             bottom = height - (k + 1) * row + 26 + below
             answer = int(net.probabilities.argmax())
             right = answer == true_label
             figure.text(
                 LEFT / WIDTH,
                 (bottom + PANEL + 20) / (figure.get_size_inches()[1] * DPI),
-                f"{net.name} says {short_name(answer, class_names)} "
+                f"{name} says {short_name(answer, class_names)} "
                 f"({percent_below_100(net.probabilities[answer])})",
                 color=GREEN if right else ORANGE,
                 size=11,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from common.plots.canvas import DPI, WIDTH
+from common.plots.canvas import DPI, WIDTH, short_names
 
 import numpy as np
 
@@ -40,7 +39,7 @@ def label_ends(
     from matplotlib.patheffects import withStroke
 
     on_white = [withStroke(linewidth=3, foreground="white")]  # where a curve passes behind it
-    names = [textwrap.shorten(name, LONGEST, placeholder=" …") for name in names]
+    names = short_names(names, LONGEST)
     wide, high = fraction * WIDTH, 0.72 * axes.figure.get_size_inches()[1] * DPI
     widths = np.array([2 * GAP + LETTER * len(name) for name in names])
     to_x, to_y = axes.xaxis.get_transform().transform, axes.yaxis.get_transform().transform

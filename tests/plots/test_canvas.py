@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from common import UserError, plots
+from common.plots.canvas import short_names
 
 import numpy as np
 import pytest
@@ -108,3 +109,15 @@ def test_a_backend_that_matplotlib_refuses_is_left_out(tmp_path):
     expected = [f"{value} True agg" for value in refused] + ["TkAgg True TkAgg"]
     assert done.stdout.splitlines() == expected
     assert len(list(tmp_path.glob("*.png"))) == len({len(value) for value in command[3:]})
+
+
+def test_names_are_shortened_in_the_middle_and_stay_different():
+    names = ["CNN --network vgg --augment", "CNN --network vgg --batch-norm", "MLP", "x" * 99]
+    shown = short_names(names, 20)
+    assert shown == ["CNN --netw…--augment", "CNN --netw…atch-norm", "MLP", f"{'x' * 10}…{'x' * 9}"]
+    same = [f"CNN --conv 5x16 {'5x36 ' * k}--fc 128" for k in range(4, 15)]
+    for longest in (20, 21, 36):
+        shown = short_names(same, longest)
+        assert len(set(shown)) == len(same)
+        assert max(map(len, shown)) == longest
+    assert shown[1].endswith(" (2)")
