@@ -17,6 +17,11 @@ STYLES = [(BLUE, "-", "o"), (ORANGE, "--", "s"), ("#009E73", ":", "^"), ("#CC79A
 STYLES += [("#000000", (0, (5, 1)), "v"), ("#E69F00", (0, (1, 1)), "P"), ("#56B4E9", "-", "X")]
 
 
+def styles(number: int) -> list[tuple[str, Any, str]]:
+    """Return colour, line style and marker of each model; the eighth has those of the first."""
+    return [STYLES[k % len(STYLES)] for k in range(number)]
+
+
 def plot_curves(
     path: Path | str,
     history: Sequence[Mapping[str, float]],
@@ -92,7 +97,7 @@ def plot_errors_against_time(
         )
         ends, colours = [], []
         for points, (colour, line, marker) in zip(
-            curves.values(), itertools.cycle(STYLES), strict=False
+            curves.values(), styles(len(curves)), strict=True
         ):
             for of_seed in points:
                 axes.plot(*of_seed.T, linestyle=line, color=colour, linewidth=0.7, alpha=0.5)
@@ -128,8 +133,8 @@ def _errors(run: Sequence[Mapping[str, float]]) -> list[float]:
     return [100 * max(1 - row["validation_accuracy"], 1e-4) for row in run]
 
 
-def _show_errors_as_accuracies(axes: Any) -> None:
-    """Make the vertical axis logarithmic in the error, and name the accuracies there."""
+def show_errors_as_accuracies(axes: Any) -> None:
+    """Make the vertical axis, errors in percent, logarithmic, and name the accuracies there."""
     axes.set(yscale="log")
     axes.invert_yaxis()
     lowest, highest = sorted(axes.get_ylim())
@@ -165,7 +170,7 @@ def plot_validation(
         accuracy.set(xlabel="Epoch", title="accuracy (%)")
         ends, colours = [], []
         for runs, (colour, line, marker) in zip(
-            histories.values(), itertools.cycle(STYLES), strict=False
+            histories.values(), styles(len(histories)), strict=True
         ):
             for run in runs:
                 epochs = [row["epoch"] for row in run]
@@ -181,7 +186,7 @@ def plot_validation(
             loss.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             loss.minorticks_off()
-        _show_errors_as_accuracies(accuracy)
+        show_errors_as_accuracies(accuracy)
         for axes in (loss, accuracy):
             axes.grid(color="#DDDDDD")
         label_ends(accuracy, ends, list(histories), colours, fraction=0.55)

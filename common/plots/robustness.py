@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.plots.canvas import GREY, draw_message, new_picture
-from common.plots.curves import STYLES
+from common.plots.curves import show_errors_as_accuracies, styles
 from common.plots.labels import label_ends
 
 import numpy as np
@@ -110,7 +110,7 @@ def plot_reliability(
         )
         axes.plot([0, 100], [0, 100], "--", color=GREY)
         for (name, (confidence, accuracy)), (colour, line, marker) in zip(
-            curves.items(), STYLES * len(curves), strict=False
+            curves.items(), styles(len(curves)), strict=True
         ):
             axes.plot(
                 100 * confidence,
@@ -129,8 +129,8 @@ def plot_reliability(
 def _draw_lines(
     axes: Any, strengths: Sequence[float], accuracy: np.ndarray, names: Sequence[str]
 ) -> None:
-    styles = [STYLES[k % len(STYLES)] for k in range(len(names))]
-    for of_model, name, (colour, line, marker) in zip(accuracy, names, styles, strict=True):
+    lines = zip(accuracy, names, styles(len(names)), strict=True)
+    for of_model, name, (colour, line, marker) in lines:
         mean, spread = 100 * of_model.mean(axis=1), 100 * of_model.std(axis=1)
         axes.plot(
             strengths, mean, linestyle=line, color=colour, marker=marker, markersize=4, label=name
@@ -161,13 +161,12 @@ def plot_sizes(
     with new_picture(path, title, False, 430, layout="constrained") as figure:
         axes = figure.add_subplot(
             xscale="log",
-            yscale="log",
             xlabel="Training images",
             ylabel="Accuracy on the test images (%)",
         )
         greys = zip(references.items(), ("--", ":", "-.") * len(references), strict=False)
         curves = [
-            *zip(accuracies.items(), STYLES * len(accuracies), strict=False),
+            *zip(accuracies.items(), styles(len(accuracies)), strict=True),
             *(((name, [[v] for v in one]), (GREY, line, "")) for (name, one), line in greys if one),
         ]
         ends = []
@@ -178,10 +177,7 @@ def plot_sizes(
             for seed in errors.T:
                 axes.plot(shown, seed, linestyle=line, color=colour, linewidth=0.6, alpha=0.5)
             ends.append((shown[-1], mean[-1]))
-        axes.invert_yaxis()
-        lowest, highest = sorted(axes.get_ylim())
-        ticks = [e for e in (90, 50, 30, 20, 10, 5, 2, 1, 0.5, 0.2) if lowest <= e <= highest]
-        axes.set_yticks(ticks, [f"{100 - error:g}" for error in ticks])
+        show_errors_as_accuracies(axes)
         label_ends(axes, ends, [name for (name, _), _ in curves], [style[0] for _, style in curves])
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
         axes.minorticks_off()
