@@ -122,7 +122,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _nothing_in(roots: Iterable[Path]) -> str:
-    parts = [f"{root} has no runs" if root.is_dir() else f"no folder {root}" for root in roots]
+    parts = [
+        f"{root} has no runs"
+        if root.is_dir()
+        else f"{root} is no folder"
+        if root.exists()
+        else f"no folder {root}"
+        for root in roots
+    ]
     return (
         f"{'; '.join(parts)}. Name the output directory of a run, or train a net with: python "
         "mnist_softmax.py"

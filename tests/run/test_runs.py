@@ -189,7 +189,9 @@ def test_curves_are_drawn_over_each_other(folder, tmp_path, capsys):
 
 def test_nothing_there_is_a_sentence(folder, tmp_path, capsys):
     cases = {tmp_path / "photos": "photos has no runs", tmp_path / "not": "no folder .*not"}
+    cases[tmp_path / "photos" / "metrics.json.txt"] = "metrics.json.txt is no folder"
     (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "metrics.json.txt").touch()
     for where, sentence in cases.items():
         with pytest.raises(UserError, match=f"{sentence}\\..*mnist_softmax.py"):
             runs.main([str(where)])
