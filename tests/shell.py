@@ -45,11 +45,15 @@ def start(*arguments, cwd=REPOSITORY, prefix=(), variables=(), **options):
     return subprocess.Popen(command, cwd=cwd, env=env, **streams, **options)
 
 
-def run(*arguments, status=0, **options):
+# Seconds: for a program of seconds, and for one of minutes beside others.
+TIMEOUT, LONG = 300, 1_800
+
+
+def run(*arguments, status=0, timeout=TIMEOUT, **options):
     """Run `python ARGUMENTS …` to its end, check the exit status and return both outputs."""
     with start(*arguments, **options) as process:
         try:
-            output, errors = process.communicate(timeout=300)
+            output, errors = process.communicate(timeout=timeout)
         finally:
             process.kill()  # if it has not ended
     assert process.returncode == status, output + errors

@@ -80,7 +80,8 @@ def test_the_page_is_right(copy, tmp_path):
     run = copy / "runs" / "mnist_cnn"
     flags = ["--network", "small", "--optimizer", "nesterov", "--data-dir", tmp_path / "npy"]
     command = ["mnist_cnn.py", *flags, "--epochs", "1"]
-    output, errors = shell.run(*command, cwd=copy, variables={"PYTHONPATH": str(copy)})
+    options = {"cwd": copy, "variables": {"PYTHONPATH": str(copy)}, "timeout": shell.LONG}
+    output, errors = shell.run(*command, **options)
     assert errors == ""
     assert "Training: nesterov, learning rate 0.1" in output
     assert (run / "class_sizes.png").stat().st_size > 1_000
@@ -88,8 +89,7 @@ def test_the_page_is_right(copy, tmp_path):
     for tool in (["check", "."], ["format", "--check", "."]):
         subprocess.run([sys.executable, "-m", "ruff", *tool], cwd=copy, check=True)
     tests = ["tests/test_layout.py", "tests/test_layers.py", "tests/test_settings_help.py"]
-    variables = {"PYTHONPATH": str(copy)}
-    shell.run("-m", "pytest", "-q", "-n", "0", *tests, cwd=copy, variables=variables)
+    shell.run("-m", "pytest", "-q", "-n", "0", *tests, **options)
     (tmp_path / "npy" / "y_test.npy").write_bytes(b"cut")
-    _, errors = shell.run(*command, cwd=copy, variables=variables, status=1)
+    _, errors = shell.run(*command, **options, status=1)
     assert re.fullmatch(r"Error: .*y_test\.npy cannot be read .*\n", errors)

@@ -26,11 +26,11 @@ def today(script, steps):
     return script.replace("STEPS", str(steps))
 
 
-def accuracy_of(script, steps, tmp_path, **variables):
+def accuracy_of(script, steps, tmp_path, timeout=shell.TIMEOUT, **variables):
     """Run it in a folder of its own, with this repository on Python's path."""
     path = tmp_path / "old_script.py"
     path.write_text(today(script, steps))
-    output, _ = shell.run(path, cwd=tmp_path, variables=variables)
+    output, _ = shell.run(path, cwd=tmp_path, timeout=timeout, variables=variables)
     name, accuracy = output.splitlines()[-1].split()
     assert name == "accuracy"
     print(f"\naccuracy {float(accuracy):.2%} after {steps:,} steps", end=" ")
@@ -67,4 +67,4 @@ def test_two_changed_lines_are_enough(script, steps, least, most, tmp_path):
     ids=["Görner, five layers", "Hvass 02", "Deep MNIST for Experts"],
 )
 def test_the_long_ones_reach_their_accuracy(script, steps, least, most, tmp_path):
-    assert least < accuracy_of(script, steps, tmp_path) < most
+    assert least < accuracy_of(script, steps, tmp_path, shell.LONG) < most
