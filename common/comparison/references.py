@@ -83,8 +83,8 @@ class References:
         single minimum. scikit-learn finds it by L-BFGS, in at most 1,000 iterations.
 
         Returns:
-            `loss`, `accuracy` on the test images, `seconds`; None where a plane between the classes
-            classifies all images correctly: then the loss has no minimum.
+            `loss`, `accuracy` on the test images, `seconds`; None where all images are
+            classified correctly: then the loss has no minimum, or may have none.
         """
         from sklearn.linear_model import LogisticRegression
 
