@@ -59,10 +59,13 @@ def _field(tensor: tf.Tensor, axis: int) -> Field:
         return field  # one number for each number
     if op.type == "Conv2D":
         window = op.inputs[1].shape.as_list()[axis - 1]
+        window = (window - 1) * op.get_attr("dilations")[axis] + 1
     else:
         window = op.get_attr("ksize")[axis]
     stride, before = op.get_attr("strides")[axis], 0
-    if op.get_attr("padding") == b"SAME":
+    if op.get_attr("padding") == b"EXPLICIT":
+        before = op.get_attr("explicit_paddings")[2 * axis]
+    elif op.get_attr("padding") == b"SAME":
         length, outputs = inputs[0].shape.as_list()[axis], tensor.shape.as_list()[axis]
         before = max((outputs - 1) * stride + window - length, 0) // 2
     return Field(

@@ -51,6 +51,15 @@ def test_the_receptive_field_of_the_cnn_by_hand():
     assert receptive_field(second.output) == 2 * (Field(16, 4, -6),)
 
 
+def test_gaps_between_weights_and_padding_by_numbers():
+    with tf.Graph().as_default():
+        images, weights = tf.placeholder(tf.float32, [None, 28, 28, 1]), tf.zeros([3, 3, 1, 1])
+        first = tf.nn.conv2d(images, weights, padding="SAME", dilations=[1, 2, 3, 1])
+        assert receptive_field(first) == (Field(5, 1, -2), Field(7, 1, -3))
+        second = tf.nn.conv2d(first, weights, padding=[[0, 0], [2, 1], [0, 3], [0, 0]])
+        assert receptive_field(second) == (Field(7, 1, -4), Field(9, 1, -3))
+
+
 def test_the_patches_are_those_with_the_largest_outputs():
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
     images = np.zeros((6, 9, 9), np.uint8)
