@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from common.data import DataSets
+from common.datasets.orientation import POLARITIES
 from common.evaluation import BATCH_SIZE
 from common.layers import Layer
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+DARK_ON_LIGHT = POLARITIES[1]
 NUM_IMAGES = 1_000  # that are searched
 NUM_PATCHES = 4  # for each filter, each from another image
 
@@ -85,27 +87,31 @@ def exciting_patches(session: tf.Session, layer: Layer, data: DataSets) -> np.nd
 
     Returns:
         float32 [filters, 4, height, width] from 0 to 255, the largest output first, as large as
-        the layer's receptive field; 0 outside the image, NaN for a filter that answers nowhere.
+        the layer's receptive field; paper outside the image, NaN where a filter has no largest
+        output, since that of the image is the smallest of all.
     """
     net, images = session.state.net, data.test.first(NUM_IMAGES).images
     best, places = [], []  # of each image: the largest output of each filter, and where
+    lowest = np.inf  # of all outputs of each filter
     for start in range(0, len(images), BATCH_SIZE):
         outputs = session.run(layer.output, {net.x: images[start : start + BATCH_SIZE]})
         flat = outputs.reshape(len(outputs), -1, outputs.shape[3])
         best.append(flat.max(axis=1))
         places.append(flat.argmax(axis=1))
+        lowest = np.minimum(lowest, flat.min(axis=(0, 1)))
     best, places = np.concatenate(best), np.concatenate(places)
     fields, width = receptive_field(layer.output), layer.output.shape.as_list()[2]
     border = max(max(field.size, -field.start) for field in fields)
     padded = np.pad(
         images.reshape(-1, *data.image_shape).astype(np.float32),
         ((0, 0), (border, border), (border, border)),
+        constant_values=255 if data.conventions.polarity == DARK_ON_LIGHT else 0,
     )
     shape = (best.shape[1], NUM_PATCHES, *(field.size for field in fields))
     patches = np.full(shape, np.nan, np.float32)
     for k, of_filter in enumerate(best.T):
         order = np.argsort(-of_filter, kind="stable")[:NUM_PATCHES]
-        for n, image in enumerate(order[of_filter[order] > best.min()]):
+        for n, image in enumerate(order[of_filter[order] > lowest[k]]):
             top, left = (
                 border + field.start + int(place) * field.step
                 for field, place in zip(fields, divmod(places[image, k], width), strict=True)

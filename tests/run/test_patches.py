@@ -4,6 +4,7 @@ from argparse import Namespace
 
 import mnist_cnn
 from common.data import DataSets, Split
+from common.datasets.arrays import MNIST_CONVENTIONS
 from common.layers import layers_of, new_conv_layer
 from common.run.patches import Field, exciting_patches, receptive_field
 
@@ -60,25 +61,55 @@ def test_gaps_between_weights_and_padding_by_numbers():
         assert receptive_field(second) == (Field(7, 1, -4), Field(9, 1, -3))
 
 
-def test_the_patches_are_those_with_the_largest_outputs():
-    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
-    images = np.zeros((6, 9, 9), np.uint8)
-    places = {4: (0, 0, 200), 1: (5, 2, 250), 3: (6, 6, 100), 2: (3, 3, 50), 0: (1, 4, 20)}
-    for k, (top, left, ink) in places.items():
-        images[k, top : top + 3, left : left + 3] = ink * cross
-    split = Split(images.reshape(6, 81), np.zeros(6, np.int32))
-    data = DataSets(split, split, split, (9, 9), ("a", "b"))
+CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]])
+
+
+def patches_of(images, filters, conventions=MNIST_CONVENTIONS, **options):
+    """The patches of a layer with these filters [filters, 3, 3], for images [n, 9, 9]."""
+    split = Split(images.reshape(-1, 81), np.zeros(len(images), np.int32))
+    data = DataSets(split, split, split, (9, 9), ("a", "b"), conventions)
     with tf.Graph().as_default() as graph, tf.Session(graph=graph) as session:
         x = tf.placeholder(tf.uint8, [None, 81])
         pixels = tf.reshape(tf.cast(x, tf.float32), [-1, 9, 9, 1])
-        _, weights = new_conv_layer(pixels, 1, 3, 2, use_pooling=False)
+        _, weights = new_conv_layer(pixels, 1, 3, len(filters), use_pooling=False, **options)
         (layer,) = layers_of(graph)
         session.run(tf.global_variables_initializer())
-        filters = np.stack([cross - 0.5, np.full((3, 3), -1.0)], axis=-1)[:, :, None]
-        session.run([tf.assign(weights, filters), tf.assign(layer.biases, [0.0, 0.0])])
+        session.run(tf.assign(weights, np.stack(filters, axis=-1)[:, :, None]))
+        session.run(tf.assign(layer.biases, np.zeros(len(filters))))
         session.state = Namespace(net=Namespace(x=x))
-        patches = exciting_patches(session, layer, data)
+        return exciting_patches(session, layer, data)
+
+
+def test_the_patches_are_those_with_the_largest_outputs():
+    images = np.zeros((6, 9, 9), np.uint8)
+    places = {4: (0, 0, 200), 1: (5, 2, 250), 3: (6, 6, 100), 2: (3, 3, 50), 0: (1, 4, 20)}
+    for k, (top, left, ink) in places.items():
+        images[k, top : top + 3, left : left + 3] = ink * CROSS
+    patches = patches_of(images, [CROSS - 0.5, np.full((3, 3), -1.0)])
     assert patches.shape == (2, 4, 3, 3)
     for patch, k in zip(patches[0], (1, 4, 3, 2), strict=True):
-        np.testing.assert_array_equal(patch, images[k].max() * cross)
+        np.testing.assert_array_equal(patch, images[k].max() * CROSS)
     assert np.isnan(patches[1]).all()  # a filter that answers nowhere
+
+
+@pytest.mark.parametrize("activation", [None, tf.nn.relu, tf.nn.leaky_relu, tf.nn.elu])
+def test_a_filter_has_patches_unless_its_outputs_are_constant(activation):
+    """Also of a single image, with a weak filter beside a strong one."""
+    images = np.zeros((1, 9, 9), np.uint8)
+    images[0, 3:6, 3:6] = 100 * CROSS
+    patches = patches_of(images, [CROSS, CROSS / 99, 0 * CROSS], activation=activation)
+    for k in range(2):
+        np.testing.assert_array_equal(patches[k, 0], 100 * CROSS)
+        assert np.isnan(patches[k, 1:]).all()
+    assert np.isnan(patches[2]).all()
+
+
+def test_outside_dark_on_light_images_is_light():
+    """This filter is excited most where two of its pixels are outside, in the first corner."""
+    images = np.full((1, 9, 9), 255, np.uint8)
+    dark = MNIST_CONVENTIONS._replace(polarity="dark on light")
+    for conventions, outside in (dark, 255), (MNIST_CONVENTIONS, 0):
+        patch = patches_of(images, [-1.0 * CROSS], conventions, activation=None)[0, 0]
+        expected = np.full((3, 3), 255)
+        expected[0] = expected[:, 0] = outside
+        np.testing.assert_array_equal(patch, expected)
