@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from common.comparison.statistics import Verdict, verdicts
-from common.comparison.tables import markdown_rows, model_name, percent
+from common.comparison.tables import base_of, markdown_rows, model_name, percent
 
 NAMES = {"softmax regression": "softmax 回归"}
 HEAD = ["", "模型", "参数量", "每张图片的乘加次数", "训练时间（秒）", "测试准确率（%）"]
@@ -29,8 +29,10 @@ def table_in_chinese(results: dict[str, Any]) -> str:
     rows = []
     for k, model in enumerate(models):
         wrong = f"{model['errors_mean']:.0f}"
-        if k and models[k - 1]["errors_mean"]:
-            wrong += f"（上一行的 {times(model['errors_mean'], models[k - 1]['errors_mean'])}）"
+        base = base_of(results, k)
+        if base is not None and models[base]["errors_mean"]:
+            row = "上一行" if base == k - 1 else f"第 {base + 1} 行"
+            wrong += f"（{row}的 {times(model['errors_mean'], models[base]['errors_mean'])}）"
         rows.append(
             [
                 f"{k + 1}",
@@ -82,7 +84,8 @@ def _sentences(results: dict[str, Any]) -> str:
             found = [f"{word}是 {times(cnn[key], mlp[key])}" for key, word in words.items()]
             parts.append(f"与 MLP 相比，CNN 的{'，'.join(found)}。")
     found = verdicts(results["differences"])
-    if found and all(verdict is Verdict.EVERY for verdict, _ in found):
+    previous = all(base_of(results, k) in (None, k - 1) for k in range(len(models)))
+    if found and previous and all(verdict is Verdict.EVERY for verdict, _ in found):
         parts.append(
             "每一行与上一行的差异对每个种子都显著"
             "（对每个种子作精确 McNemar 检验，对整张表作 Holm 校正，p < 0.05）。"

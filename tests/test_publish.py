@@ -4,7 +4,7 @@ import json
 import re
 
 from benchmarks import pages, publish
-from benchmarks.chinese import times
+from benchmarks.chinese import table_in_chinese, times
 from common import UserError
 from common.comparison.tables import expectation, markdown_table
 
@@ -89,6 +89,24 @@ def test_the_translation_gets_the_same_numbers(results, repository):
 )
 def test_chinese_fractions(new, old, words):
     assert times(new, old) == words
+
+
+@pytest.mark.parametrize("base", ["previous", "first"])
+def test_the_translation_compares_each_row_with_its_baseline(base):
+    names = ["mnist_mlp.py", "mnist_mlp.py --epochs 1", "mnist_mlp.py --epochs 2"]
+    models = [
+        MODEL | {"name": name, "errors_mean": errors}
+        for name, errors in zip(names, (80, 40, 20), strict=True)
+    ]
+    significant = {"first_only_right": [9], "second_only_right": [99], "p_values": [1e-9]}
+    results = RESULTS | {"models": models, "differences": []}
+    for k in (1, 2):
+        first = names[k - 1] if base == "previous" else names[0]
+        results["differences"].append({"first": first, "second": names[k], **significant})
+    text = table_in_chinese(results)
+    assert text.count("（上一行的 50%）") == (2 if base == "previous" else 1)
+    assert ("（第 1 行的 25%）" in text) == (base == "first")
+    assert ("每一行与上一行的差异" in text) == (base == "previous")
 
 
 def remove(path):

@@ -101,13 +101,12 @@ def _has(models: Sequence[dict[str, Any]], key: str) -> bool:
 
 def _glance(results: dict[str, Any], k: int, markdown: bool) -> list[str]:
     """Return the cells of one row, without its number."""
-    models = results["models"]
-    model, by_name = models[k], {one["name"]: one for one in models}
+    models, base = results["models"], base_of(results, k)
+    model = models[k]
     wrong = f"{model['errors_mean']:.0f}"
     # The factor is that to the row with which the row is compared.
-    bases = [one["first"] for one in results["differences"] if one["second"] == model["name"]]
-    if bases and markdown and model["errors_mean"] and by_name[bases[0]]["errors_mean"]:
-        wrong += f", {factor(model['errors_mean'], by_name[bases[0]]['errors_mean'])}"
+    if base is not None and markdown and model["errors_mean"] and models[base]["errors_mean"]:
+        wrong += f", {factor(model['errors_mean'], models[base]['errors_mean'])}"
     cells = [
         model_name(model["name"], markdown),
         f"{model['parameters']:,}",
@@ -120,6 +119,13 @@ def _glance(results: dict[str, Any], k: int, markdown: bool) -> list[str]:
         value = model.get(SHIFTED[0])
         cells.append("–" if value is None else percent(value, digits=1))
     return cells
+
+
+def base_of(results: dict[str, Any], k: int) -> int | None:
+    """Return the index of the row with which row `k` is compared; None for the baseline."""
+    names = [model["name"] for model in results["models"]]
+    bases = [one["first"] for one in results["differences"] if one["second"] == names[k]]
+    return names.index(bases[0]) if bases else None
 
 
 def factor(new: float, old: float) -> str:
