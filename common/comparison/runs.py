@@ -22,7 +22,7 @@ from common.process.errors import InterruptedRunError
 from common.process.streams import lasting_log
 from common.process.text import visible
 from common.run.files import write_json
-from common.run.metrics import read_metrics
+from common.run.metrics import metrics_or_problem
 
 import numpy as np
 from tqdm import tqdm
@@ -140,11 +140,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
 
 def _kept_metrics(folder: Path) -> dict[str, Any] | None:
     """Return what a kept run has left, if there is one that can be read."""
-    try:
-        return read_metrics(folder)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        problem = visible(f"{folder}/metrics.json is damaged or too old: {error}")
-        print(f"{problem}. It is written again.", file=sys.stderr)
-        return None
+    metrics, problem = metrics_or_problem(folder)
+    if problem:
+        print(f"{visible(f'{folder}/{problem}')}. It is written again.", file=sys.stderr)
+    return metrics

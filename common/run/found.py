@@ -10,8 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from common.run.files import is_locked, reason_of
-from common.run.metrics import read_metrics
+from common.run.files import is_locked
+from common.run.metrics import metrics_or_problem
 from common.run.state import State, found_checkpoints
 
 FINISHED, INTERRUPTED, RUNNING, DAMAGED = "finished", "interrupted", "running", "damaged"
@@ -77,14 +77,8 @@ def natural_order(text: object) -> list[tuple[int, str]]:
 
 def read_run(folder: Path) -> RunOnDisk | None:
     """Read what a run has left; None if it has left nothing. Whatever stands there is no error."""
-    metrics, problem = None, ""
-    try:
-        metrics = read_metrics(folder)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else error
-        problem = f"its metrics.json is damaged or of another program: {reason}"
+    metrics, problem = metrics_or_problem(folder)
+    problem = f"its {problem}" if problem else ""
     checkpoints = found_checkpoints(folder / "checkpoints")
     state = next((one.state for one in reversed(checkpoints) if one.state), None)
     if metrics and state and state.history == metrics["history"]:

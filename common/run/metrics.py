@@ -16,6 +16,7 @@ from common.run.contents import (
     require,
     whole,
 )
+from common.run.files import reason_of
 
 FRACTIONS = ("train_accuracy", "validation_accuracy", "test_accuracy")
 COUNTS = ("steps", "test_correct", "test_total", "parameters", "multiply_adds")
@@ -59,6 +60,21 @@ def read_metrics(folder: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
         for name in ("classes", "training"):
             whole(data.get(name), f"number of {name}", 1)
     return value
+
+
+def metrics_or_problem(folder: Path) -> tuple[dict[str, Any] | None, str]:
+    """Return what a finished run has left in `folder`, or None and why that cannot be used.
+
+    Where there is no metrics.json, it is None without a reason. The reason is a sentence without
+    its full stop that begins with `metrics.json`.
+    """
+    try:
+        return read_metrics(folder), ""
+    except FileNotFoundError:
+        return None, ""
+    except (OSError, ValueError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else error
+        return None, f"metrics.json is damaged, too old or of another program: {reason}"
 
 
 def require_shape(value: Any) -> tuple[int, int]:

@@ -44,7 +44,7 @@ def test_contents_of_another_kind_are_refused_and_a_comparison_goes_on(good, tmp
         assert runs._kept_metrics(tmp_path) is None
         output, errors = capsys.readouterr()
         assert output == ""
-        assert errors.startswith(f"{path} is damaged or too old: ")
+        assert errors.startswith(f"{path} is damaged, too old or of another program: ")
         assert errors.endswith(". It is written again.\n")
         assert errors[:-1].isprintable()
 

@@ -80,10 +80,10 @@ def test_a_run_that_goes_on_is_running(folder):
 
 
 FOREIGN = {
-    "empty": (b"", "its metrics.json is damaged or of another program"),
+    "empty": (b"", "its metrics.json is damaged, too old or of another program"),
     "of another program": (b'{"loss": [0.1]}', "it has no model"),
-    "no text": (b"\xff\xfe\x00", "its metrics.json is damaged or of another program"),
-    "cut": (b'{"model": "mnist_cnn", "hist', "its metrics.json is damaged"),
+    "no text": (b"\xff\xfe\x00", "its metrics.json is damaged, too old or of another program"),
+    "cut": (b'{"model": "mnist_cnn", "hist', "its metrics.json is damaged,"),
 }
 
 
