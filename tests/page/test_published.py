@@ -14,11 +14,22 @@ COMMAND = "python -m common.page --output docs/draw.html " + " ".join(
 )
 
 
+TEXT = PAGE.read_text(encoding="utf-8")
+CONTENT = json.loads(re.search(r'id="data">\n(.*?)\n</script>', TEXT, re.DOTALL).group(1))
+
+
 def test_the_published_page_is_made_of_todays_files():
-    text = PAGE.read_text(encoding="utf-8")
-    assert len(text.encode()) < 2_500_000
-    content = json.loads(re.search(r'id="data">\n(.*?)\n</script>', text, re.DOTALL).group(1))
-    rebuilt = page_text(content) == text  # a comparison that does not print 2 MB where it fails
+    assert len(TEXT.encode()) < 2_500_000
+    rebuilt = page_text(CONTENT) == TEXT  # a comparison that does not print 2 MB where it fails
     assert rebuilt, f"docs/draw.html is older than common/page/; build it again: {COMMAND}"
-    names = [network["name"] for network in content["networks"]]
+
+
+def test_its_nets_are_those_of_the_readme():
+    names = [network["name"] for network in CONTENT["networks"]]
     assert names == ["softmax regression", "MLP", "CNN"]
+    results = json.loads((shell.REPOSITORY / "docs" / "results" / "README.json").read_text())
+    accuracies = {row["name"]: row["test_accuracies"][0] for row in results["models"]}
+    for network in CONTENT["networks"]:
+        assert network["test_accuracy"] == accuracies[network["command"]]
+        rounded = network["rounding"]["test_accuracy"]  # that of the weights in the page
+        assert abs(rounded - network["test_accuracy"]) * network["test_total"] <= 5
