@@ -122,18 +122,16 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _nothing_in(roots: Iterable[Path]) -> str:
-    parts = [
-        f"{root} has no runs"
-        if root.is_dir()
-        else f"{root} is no folder"
-        if root.exists()
-        else f"no folder {root}"
-        for root in roots
-    ]
     return (
-        f"{'; '.join(parts)}. Name the output directory of a run, or train a net with: python "
-        "mnist_softmax.py"
+        f"{'; '.join(map(_without_runs, roots))}. Name the output directory of a run, or train a "
+        "net with: python mnist_softmax.py"
     )
+
+
+def _without_runs(root: Path) -> str:
+    if root.is_dir():
+        return f"{root} has no runs"
+    return f"{root} is no folder" if root.exists() else f"no folder {root}"
 
 
 def _natural(folder: Path) -> list[Any]:
