@@ -162,8 +162,8 @@ def read_data_sets(
 
     Args:
         train_dir: a folder with the four files. Where there are none, nothing is downloaded: the
-            files of this repository are read, and a line on the standard error says so. Any file
-            that `--data-dir` of the scripts takes can be named, too (docs/your-own-data.md).
+            files of this repository are read, and a line on the standard error says so. Whatever
+            `--data-dir` of the scripts takes can be named, too (docs/your-own-data.md).
         fake_data: return white images of class 0, 10,000 in each split, and read nothing.
         one_hot: `labels` as rows of zeros with a 1 for the class. Otherwise integers.
         dtype: float32 for pixels from 0 to 1 or uint8 for pixels from 0 to 255, of NumPy or of
