@@ -1,6 +1,8 @@
 """common/predict.py with SavedModels that other programs wrote: a sentence, or an answer."""
 
 from common import UserError
+from common.comparison.figures import draw_figures
+from common.data import load_data
 from common.run.model import Model
 
 import numpy as np
@@ -103,3 +105,20 @@ def test_other_answers_get_a_sentence(serve, match, tmp_path):
         model.probabilities(np.zeros((3, 784), np.uint8))
     sentence_of(error)
     assert str(tmp_path / "model") in str(error.value)
+
+
+def test_layers_with_other_names_end_no_comparison(tmp_path, capsys):
+    """Two rows of which the second classifies one more image; nothing is known of their layers."""
+    data = load_data()
+    true, right = data.test.labels, data.test.labels.copy()
+    wrong = right.copy()
+    wrong[3] = (true[3] + 1) % 10
+    matrix = {"confusion_matrix": np.eye(10), "history": []}
+    runs = [
+        [{"model": "mnist_mlp", "true": true, "predicted": answers, "test_correct": k, **matrix}]
+        for k, answers in enumerate((wrong, right))
+    ]
+    for k, (run,) in enumerate(runs):
+        run["folder"] = saved(tmp_path / str(k), probabilities)
+    assert "one_image.png" in draw_figures(tmp_path, ["one", "other"], runs, data)
+    assert capsys.readouterr().err == ""
