@@ -14,19 +14,15 @@ interrupted run can be continued with the command that started it and --resume. 
 from __future__ import annotations
 
 import argparse
-import importlib
-import io
 import json
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import MODEL_NAMES, UserError
-from common.process.arguments import Choice, dashes, new_parser, shown
+from common.process.arguments import Choice, new_parser
 from common.process.status import status
 from common.process.streams import complain
 from common.process.text import visible
@@ -144,10 +140,12 @@ def _natural(folder: Path) -> list[Any]:
 
 
 def _row(run: RunOnDisk) -> dict[str, Any]:
+    from common.run.flags import flags_of
+
     return {
         "directory": str(run.folder),
         "model": run.model,
-        "flags": flags_of(run),
+        "flags": flags_of(run.model, run.settings),
         "seed": run.seed,
         "epochs": run.epochs,
         "parameters": run.parameters,
@@ -159,50 +157,6 @@ def _row(run: RunOnDisk) -> dict[str, Any]:
         "done": run.done,
         "problem": run.problem,
     }
-
-
-def flags_of(run: RunOnDisk) -> list[str]:
-    """Return the flags by which a run differs from the recipe of its script, but for the seed."""
-    if run.model not in MODEL_NAMES:
-        return []
-    from common.settings import ALL
-
-    chosen = [run.settings.get(name) for name in ("network", "optimizer")]
-    recipe = _recipe(run.model, *(str(one) if one is not None else None for one in chosen))
-    source = run.settings.get("transfer_from")
-    flags = ["--from", str(source)] if source else []
-    for name in ALL:
-        value = run.settings.get(name)
-        if name == "seed" or value is None or value == recipe.get(name):
-            continue
-        if isinstance(value, bool):
-            flags.append(f"--{'' if value else 'no-'}{dashes(name)}")
-        else:
-            many = isinstance(value, list)
-            pairs = [tuple(x) if isinstance(x, list) else x for x in value] if many else value
-            flags += [f"--{dashes(name)}", *shown(pairs).split()]
-    return flags
-
-
-@cache
-def _recipe(script: str, network: str | None, optimizer: str | None) -> dict[str, Any]:
-    """Return the settings of a script with its defaults, which these two flags change."""
-    from common.run.checkpoints import decisive_settings
-
-    read_settings = importlib.import_module(script).read_settings
-
-    def defaults(**typed: str | None) -> dict[str, Any]:
-        line = [f"--{flag}={value}" for flag, value in typed.items() if value is not None]
-        try:
-            with redirect_stderr(io.StringIO()):
-                return decisive_settings(read_settings(line))
-        except SystemExit:  # a name that this version does not know
-            return decisive_settings(read_settings([]))
-
-    # What follows from one of these two is not named, but they themselves are.
-    recipe = defaults(network=network, optimizer=optimizer)
-    recipe["network"] = defaults().get("network")
-    return recipe | {"optimizer": defaults(network=network)["optimizer"]}
 
 
 # Rows → text.

@@ -22,11 +22,11 @@ PACKAGES = {
         *("run.contents", "run.files", "run.inside", "run.metrics", "run.model"),
     },
     "page": {
-        *("comparison.tables", "data", "datasets.disputed", "predict", "process"),
-        *("run.checkpoints", "run.files", "run.metrics", "run.model"),
+        *("data", "datasets.disputed", "predict", "process"),
+        *("run.files", "run.flags", "run.metrics", "run.model"),
     },
     "run": {
-        *("augmentation", "data", "evaluation", "layers", "objective", "session"),
+        *("augmentation", "data", "evaluation", "layers", "objective", "session", "settings"),
         *("datasets.disputed", "datasets.orientation", "plots", "process"),
     },
     "parallel": {

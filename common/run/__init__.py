@@ -18,6 +18,7 @@ contents.py     JSON that others may have written, checked
 summaries.py    event files for TensorBoard
 film.py         what an animated picture of the training shows
 found.py        the runs on disk, finished or not, and what is known of each
+flags.py        settings → the flags that were typed for a run
 source.py       a finished run, from which transfer learning starts
 progress.py     the bar and the table of the learning curve
 files.py        every file is written to a temporary name, then renamed

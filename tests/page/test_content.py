@@ -130,7 +130,7 @@ def test_nothing_ends_a_script_early():
         (
             "mnist_mlp",
             {"batch_norm": True, "hidden": [300, 100]},
-            "MLP --batch-norm --hidden 300 100",
+            "MLP --hidden 300 100 --batch-norm",
         ),
         ("mnist_cnn", {"network": "two-conv", "seed": 3}, "CNN"),
         ("mnist_cnn", {"network": "fast", "batch_norm": True, "epochs": 4}, "CNN --network fast"),
@@ -140,8 +140,14 @@ def test_nothing_ends_a_script_early():
             "CNN --network fast --no-batch-norm",
         ),
         ("mnist_cnn", {"conv": [[3, 8], [5, 36]]}, "CNN --conv 3x8 5x36"),
-        ("mnist_cnn", {"network": "unknown", "of_tomorrow": 1}, "CNN"),
-        ("mnist_cnn", {"transfer_from": "runs/mnist_cnn", "epochs": 10}, "CNN, transferred"),
+        (
+            "mnist_softmax",
+            {"optimizer": "sgd", "learning_rate": 0.5},  # which follows from the optimizer
+            "softmax regression --optimizer sgd",
+        ),
+        ("mnist_cnn", {"network": "unknown", "of_tomorrow": 1}, "CNN --network unknown"),
+        ("mnist_cnn", {"network": [1]}, "CNN --network 1"),
+        ("mnist_cnn", {"transfer_from": "runs/a", "epochs": 10}, "CNN --from runs/a --epochs 10"),
         ("my_net", {}, "my_net"),
     ],
 )

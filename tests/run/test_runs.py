@@ -10,7 +10,8 @@ from common import UserError, runs
 from common.process import streams
 from common.run.checkpoints import decisive_settings
 from common.run.files import lock_folder
-from common.run.found import RunOnDisk, read_run, run_folders
+from common.run.flags import flags_of
+from common.run.found import read_run, run_folders
 
 import pytest
 import shell
@@ -147,8 +148,7 @@ def test_the_list_fits_into_80_columns_and_can_be_sorted(folder, capsys):
 
 def flags_of_a_run(script, *typed):
     settings = script.read_settings([*typed, "--seed", "3"])
-    decisive = decisive_settings(settings)
-    return runs.flags_of(RunOnDisk(None, "finished", model=settings.model, settings=decisive))
+    return flags_of(settings.model, decisive_settings(settings))
 
 
 @pytest.mark.parametrize(
