@@ -28,6 +28,7 @@ from common.pictures.text import draw_as_text
 from common.process.arguments import new_parser
 from common.process.text import visible
 from common.run.files import require_writable_folder
+from common.run.usual import USUAL_MODELS, usual_models
 
 import numpy as np
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:  # TensorFlow, SciPy and Pillow are imported when the command 
     from common.run.model import Model
 
 COMMAND = "python -m common.predict"
-USUAL_MODELS = [Path("runs") / name for name in ("mnist_softmax", "mnist_mlp", "mnist_cnn")]
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -155,9 +155,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if not options.picture and not options.csv:
         parser.error("the following arguments are required: picture (or --csv FILE)")
-    if not options.model:
-        options.model = [path for path in USUAL_MODELS if (path / "saved_model").is_dir()]
-        options.model = options.model or USUAL_MODELS[-1:]  # whose absence is then explained
+    options.model = options.model or usual_models()
     if options.csv:
         for name in ("picture", "segment", "prepare_always", "json", "explain"):
             if getattr(options, name):

@@ -22,8 +22,8 @@ PACKAGES = {
         *("run.contents", "run.files", "run.inside", "run.metrics", "run.model"),
     },
     "page": {
-        *("data", "datasets.disputed", "predict", "process"),
-        *("run.files", "run.flags", "run.metrics", "run.model"),
+        *("data", "datasets.disputed", "process"),
+        *("run.files", "run.flags", "run.metrics", "run.model", "run.usual"),
     },
     "run": {
         *("augmentation", "data", "evaluation", "layers", "objective", "session", "settings"),

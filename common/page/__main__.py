@@ -16,9 +16,9 @@ from pathlib import Path
 
 from common import UserError
 from common.data import DEFAULT_DATA_DIR, load_data
-from common.predict import USUAL_MODELS
 from common.process.arguments import new_parser
 from common.process.text import visible
+from common.run.usual import USUAL_MODELS, usual_models
 
 COMMAND = "python -m common.page"
 
@@ -86,9 +86,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="the data of the models, whose test images the page shows (default: data/MNIST)",
     )
     options = parser.parse_args(argv)
-    if not options.model:
-        options.model = [path for path in USUAL_MODELS if (path / "saved_model").is_dir()]
-        options.model = options.model or USUAL_MODELS[-1:]  # whose absence is then explained
+    options.model = options.model or usual_models()
     return options
 
 

@@ -7,6 +7,7 @@ export.py       the SavedModel
 inference.py    its graph: that of the training without what only the training needs
 folding.py      batch normalisation, folded into the weights before it
 model.py        a SavedModel, loaded to be used
+usual.py        the models that a command takes when none is named
 inside.py       what the layers of a loaded net make of an image
 familiarity.py  what the training images look like, so that others are told from them
 strokes.py      numbers that describe the strokes of an image
