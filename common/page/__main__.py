@@ -42,8 +42,8 @@ def main(argv: Sequence[str] | None = None) -> Path:
         )
     models = load_models(options.model)
     data = load_data(options.data_dir, transpose=models[0].transposed)
-    is_default = options.data_dir.resolve() == DEFAULT_DATA_DIR
-    content = page_content(models, data, "MNIST" if is_default else options.data_dir.name)
+    folder = options.data_dir.resolve()  # `.` has no name
+    content = page_content(models, data, "MNIST" if folder == DEFAULT_DATA_DIR else folder.name)
     size = build_page(options.output, content)
     for network in content["networks"]:
         print(_line(network))

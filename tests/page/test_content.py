@@ -204,9 +204,10 @@ def own(tmp_path_factory):
     return get
 
 
-def test_other_sizes_and_class_names(own, data_of_9_by_8, tmp_path):
+def test_other_sizes_and_class_names(own, data_of_9_by_8, tmp_path, monkeypatch):
     output = tmp_path / "new" / "own.html"
-    main(["--model", str(own("flat")), "--output", str(output), "--data-dir", str(data_of_9_by_8)])
+    monkeypatch.chdir(data_of_9_by_8)
+    main(["--model", str(own("flat")), "--output", str(output), "--data-dir", "."])
     content = content_of(output)
     assert content["shape"] == [9, 8]
     assert content["classes"] == ["0", "1", "2"]
