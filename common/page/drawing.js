@@ -20,7 +20,8 @@ window.Drawing = (() => {
   let onStroke = () => {};
 
   /** Make `element`, a canvas, one that can be drawn on. `changed(time)` is called after each piece
-   * of a stroke and at its end, with the time at which the event was handled, in milliseconds. */
+   * of a stroke and at its end, with the time at which the hand moved, in milliseconds as
+   * `performance.now()` counts them: the event may wait until another picture is drawn. */
   function start(element, changed) {
     canvas = element;
     onStroke = changed;
@@ -41,7 +42,6 @@ window.Drawing = (() => {
 
   function press(event) {
     if (pointer !== null || event.button !== 0) return; // a second finger, or another button
-    const time = performance.now();
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer); // the stroke goes on where the pointer leaves the canvas
     before.push(strokes);
@@ -49,26 +49,26 @@ window.Drawing = (() => {
     if (example) example = null;
     if (strokes.length === 1) paintAll();
     else paintPiece(strokes.at(-1), 0);
-    onStroke(time);
+    onStroke(event.timeStamp);
   }
 
   function move(event) {
     if (event.pointerId !== pointer) return;
-    const time = performance.now();
     const stroke = strokes.at(-1);
     // Where the hand was between two pictures of the screen. Some browsers give an empty list.
-    const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-    for (const one of events.length ? events : [event]) {
+    const events = event.getCoalescedEvents?.() ?? [];
+    if (!events.length) events.push(event);
+    for (const one of events) {
       stroke.push(place(one));
       paintPiece(stroke, stroke.length - 1);
     }
-    onStroke(time);
+    onStroke(events[0].timeStamp);
   }
 
   function release(event) {
     if (event.pointerId !== pointer) return;
     pointer = null;
-    onStroke(performance.now());
+    onStroke(event.timeStamp);
   }
 
   /** Return the point of the paper at which an event happened. */
@@ -117,8 +117,9 @@ window.Drawing = (() => {
     return { width: SIZE, height: SIZE, grey };
   }
 
-  /** Take all strokes away; `undo` brings them back. */
+  /** Take all strokes away, also one that goes on; `undo` brings them back. */
   function clear() {
+    pointer = null;
     if (strokes.length) before.push(strokes);
     strokes = [];
     example = null;

@@ -32,7 +32,7 @@ window.Page = (() => {
 
   // Milliseconds from each stroke's event to its bars.
   const times = [];
-  let strokeTime = null; // when the oldest event was handled that the bars do not show yet
+  let strokeTime = null; // when the oldest event happened that the bars do not show yet
   let reasonsTimer = null;
   let speechTimer = null;
 
