@@ -178,17 +178,24 @@ window.Page = (() => {
     update();
   }
 
-  /** Return the place in the hard images of one on which the nets differ most and the last, the
-   * strongest, is right: the image that the page opens with. */
+  /** Return the place in the hard images of one on which the nets differ most and the strongest is
+   * right: the image that the page opens with. */
   function mostTelling() {
+    const strongest = strongestNet();
     let [best, most] = [0, -1];
     for (const [place, number] of queues.hard.all.slice(0, 8).entries()) {
       const answers = nets.map((net) => bestOf(Network.run(net, testImage(number)).probabilities));
-      const right = answers.at(-1) === data.labels[number] && !data.disputed.includes(number);
+      const right = answers[strongest] === data.labels[number] && !data.disputed.includes(number);
       const value = new Set(answers).size + (right ? nets.length : 0);
       if (value > most) [best, most] = [place, value];
     }
     return best;
+  }
+
+  /** Return the number of the net with the highest test accuracy, the last one of equals. */
+  function strongestNet() {
+    const accuracies = data.networks.map((network) => network.rounding?.test_accuracy ?? 0);
+    return accuracies.lastIndexOf(Math.max(...accuracies));
   }
 
   const bestOf = (probabilities) => probabilities.indexOf(Math.max(...probabilities));
