@@ -56,8 +56,8 @@ def _line(network: dict) -> str:
     rounding = network["rounding"]
     return visible(
         f"{network['name']}: weights in {rounding['kind']}, test accuracy "
-        f"{rounding['test_accuracy']:.2%} (before rounding {rounding['exact_accuracy']:.2%}, "
-        f"{rounding['different']:,} of {rounding['test_total']:,} answers differ)"
+        f"{rounding['test_accuracy']:.2%} (rounding changes {rounding['different']:,} of "
+        f"{rounding['test_total']:,} answers)"
     )
 
 

@@ -51,10 +51,10 @@ def page_content(models: Sequence[Model], data: DataSets, source: str) -> dict[s
         predicted.append(probabilities(layers, images).argmax(axis=1))
         facts = read_facts(model.path)
         _compare_accuracies(model, facts, float(np.mean(exact == labels)), len(labels), source)
+        facts.pop("test_total", None)  # that of the run; the page says that of its own images
         rounding = {
             "kind": kind,
             "test_accuracy": float(np.mean(predicted[-1] == labels)),
-            "exact_accuracy": float(np.mean(exact == labels)),
             "test_total": len(labels),
             "different": int(np.count_nonzero(predicted[-1] != exact)),
         }
@@ -67,13 +67,11 @@ def page_content(models: Sequence[Model], data: DataSets, source: str) -> dict[s
         "classes": list(models[0].class_names),
         "shape": list(data.image_shape),
         "polarity": models[0].polarity,
-        "grey_levels": models[0].grey_levels,
         "networks": networks,
         "images": {
             "shape": list(pixels.shape),
             "data": base64.b64encode(pixels.tobytes()).decode("ascii"),
         },
-        "indices": indices.tolist(),
         "labels": labels[indices].tolist(),
         "hard": list(range(len(chosen.plain), len(indices))),
         "disputed": np.flatnonzero(np.isin(indices, chosen.disputed)).tolist(),

@@ -13,8 +13,8 @@ from common.run.files import reason_of
 from common.run.flags import flags_of
 from common.run.metrics import read_metrics
 
-# Numbers of metrics.json that the page shows as they are.
-SHOWN = ("parameters", "multiply_adds", "test_accuracy", "test_total")
+# Numbers of metrics.json, beside the name.
+NUMBERS = ("parameters", "test_accuracy", "test_total")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
     Returns:
         `name`, such as "MLP --batch-norm"; `command`, which trains such a net, unless it comes
-        from common.transfer; and the numbers of SHOWN. What metrics.json lacks is left out, and a
+        from common.transfer; and the numbers of NUMBERS. What metrics.json lacks is left out, and a
         sentence says so where it is damaged.
     """
     try:
@@ -36,7 +36,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         problem = f"{folder}/metrics.json cannot be read: {reason_of(error)}"
         print(f"{visible(problem)}. Its numbers are left out.", file=sys.stderr)
         return {"name": folder.resolve().name}
-    facts = {name: metrics[name] for name in SHOWN if metrics.get(name) is not None}
+    facts = {name: metrics[name] for name in NUMBERS if metrics.get(name) is not None}
     script = metrics["model"]
     if script not in MODEL_NAMES:
         return {"name": script} | facts

@@ -2,7 +2,7 @@
 "use strict";
 
 window.Words = (() => {
-  const COUNTS = ["No", "One net", "Two nets", "Three nets", "Four nets", "Five nets"];
+  const COUNTS = ["One net", "Two nets", "Three nets", "Four nets", "Five nets"];
   const LINEAR = ["pixels", "reshape", "flatten", "scale", "dense"];
 
   const areDigits = (classes) => classes.every((name) => /^\d$/.test(name));
@@ -10,7 +10,7 @@ window.Words = (() => {
   /** Return what the page is called, and what stands on the empty paper. */
   function title({ classes, networks }) {
     const what = areDigits(classes) ? "Draw a digit" : "Draw a picture";
-    const count = COUNTS[networks.length] ?? `${networks.length} nets`;
+    const count = COUNTS[networks.length - 1] ?? `${networks.length} nets`;
     const who = `${count.toLowerCase()} read${networks.length > 1 ? "" : "s"} it`;
     return { title: `${what}: ${who}`, hint: `${what} here` };
   }
@@ -42,7 +42,8 @@ window.Words = (() => {
     const rounded = networks.filter(({ rounding }) => rounding);
     const total = rounded[0]?.rounding.test_total.toLocaleString("en");
     const parts = rounded.map(({ name, rounding }) =>
-      `${name} ${(100 * rounding.test_accuracy).toFixed(2)} % in ${rounding.kind}`);
+      `${name} ${(100 * rounding.test_accuracy).toFixed(2)} % in ${rounding.kind} ` +
+        `(${rounding.different || "no"} answer${rounding.different === 1 ? "" : "s"} changed)`);
     const sentences = [
       "Evidence is the gradient of the score times the input, for pixels and biases; for nets of " +
         "ReLU, max-pooling and linear layers both add up to the score; for others the rest is named.",

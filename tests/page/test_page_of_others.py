@@ -82,7 +82,7 @@ class Maker:
             **{"classes": self.classes, "shape": list(self.shape), "polarity": "light on dark"},
             "networks": networks,
             "images": {"shape": list(images.shape), "data": data},
-            **{"indices": list(range(6)), "labels": [k % len(self.classes) for k in range(6)]},
+            "labels": [k % len(self.classes) for k in range(6)],
             **{"hard": [4, 5], "disputed": [5], "source": "noise"},
             **more,
         }
