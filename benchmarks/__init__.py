@@ -37,4 +37,5 @@ renderings.py     a digit → a picture file, as a photo or a scan shows it
 fonts.py          the digits of fonts as pictures
 nondigits.py      pictures that show no digit
 strokes.py        digits as a pointer draws them
+browser.py        draws them in a browser, on a drawing page
 """

@@ -10,14 +10,14 @@ Playwright. No other program should run at the same time.
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.browser import FLAGS, find_chromium, read
+from benchmarks.options import command_line
 from benchmarks.pages import DOCS, put_into_page, require_markers
-from benchmarks.strokes import HANDS, SIDE, digit
+from benchmarks.strokes import HANDS, digit
 from common import UserError
 from common.process.arguments import new_parser
 from common.process.machine import describe_machine
@@ -27,36 +27,12 @@ import numpy as np
 COMMAND = "python -m benchmarks.drawing"
 PAGE = DOCS / "draw.md"
 TABLE = "drawing"
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 # Milliseconds of each of 200 preparations of the drawing on the paper; the first ones compile.
 PREPARE = """() => Array.from({length: 200}, () => {
   const start = performance.now();
   Preparation.prepare(Drawing.pixels(), {shape: [28, 28], polarity: "light on dark"});
   return performance.now() - start;
 }).slice(100)"""
-
-
-def draw(page: Any, drawing: Sequence[Sequence[Sequence[float]]]) -> list[int | None]:
-    """Draw strokes with the mouse on the empty paper of an open page.
-
-    Args:
-        page: Playwright's, with a page of common.page.
-        drawing: strokes, see benchmarks/strokes.py.
-
-    Returns:
-        the number of the class that each net answers; None where there is nothing to read.
-    """
-    page.locator("#clear").click()
-    frame = page.locator("#drawing").bounding_box()
-    scale = frame["width"] / SIDE
-    for stroke in drawing:
-        for k, (x, y) in enumerate(stroke):
-            page.mouse.move(frame["x"] + x * scale, frame["y"] + y * scale)
-            if k == 0:
-                page.mouse.down()
-        page.mouse.up()
-    page.evaluate("() => new Promise(requestAnimationFrame)")  # in which the answers are written
-    return page.evaluate("Page.state.answers.map((answer) => answer && answer.best)")
 
 
 def measure(path: Path) -> dict[str, Any]:
@@ -74,19 +50,17 @@ def measure(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise UserError(f"{path} does not exist; write a page with python -m common.page.")
-    program = shutil.which("chromium")
-    if program is None:
-        raise UserError("chromium is missing; on Debian: apt-get install chromium")
+    program = find_chromium()
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         raise UserError("Playwright is missing: pip install -r requirements-dev.txt") from None
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.goto(path.resolve().as_uri())
         right = [
-            [str(answer) == name for answer in draw(page, digit(name, hand))]
+            [str(answer) == name for answer in read(page, digit(name, hand))]
             for hand, digits in HANDS.items()
             for name in digits
         ]
@@ -104,8 +78,8 @@ def measure(path: Path) -> dict[str, Any]:
     return measured
 
 
-def section(measured: dict[str, Any], words: Sequence[str]) -> str:
-    """Return the table for docs/draw.md, with the command and the machine."""
+def section(measured: dict[str, Any], command: str) -> str:
+    """Return the table for docs/draw.md, with the command that measured it and the machine."""
     machine = f"{measured['browser']}, on {describe_machine()}"
     bars, preparation = measured["bars"], measured["preparation"]
     rows = {
@@ -116,7 +90,7 @@ def section(measured: dict[str, Any], words: Sequence[str]) -> str:
         f"digits that the {name} reads": f"{count} of {measured['digits']}"
         for name, count in measured["read"].items()
     }
-    lines = [f"`{' '.join([COMMAND, *words])}`, {machine}:", "", "| | |", "|---|--:|"]
+    lines = [f"`{command}`, {machine}:", "", "| | |", "|---|--:|"]
     return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items()), ""])
 
 
@@ -146,8 +120,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if options.update_docs:
         require_markers(PAGE, [TABLE])
     measured = measure(options.page)
-    typed = sys.argv[1:] if argv is None else argv
-    text = section(measured, [word for word in typed if word != "--update-docs"])
+    text = section(measured, command_line(COMMAND, argv))
     print(text)
     if options.update_docs:
         put_into_page(PAGE, TABLE, text)

@@ -5,17 +5,16 @@ there is no browser, and fail if the page writes an error to the console or asks
 itself.
 """
 
-import shutil
 from contextlib import contextmanager
+
+from benchmarks.browser import FLAGS, find_chromium
+from common import UserError
 
 import idx_files
 import pytest
 
 SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
 NUM_TEST = 1_000  # of MNIST's test images, so that a page is quickly built
-# Without the browser's own traffic: updates, lists of bad addresses, synchronisation.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
-FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
 
 
 @pytest.fixture(scope="session")
@@ -59,9 +58,10 @@ def built(shared, small_mnist, runs):
 @pytest.fixture(scope="session")
 def browser():
     """A running chromium, driven by Playwright."""
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("there is no chromium: apt-get install chromium")
+    try:
+        program = find_chromium()
+    except UserError as error:
+        pytest.skip(str(error))
     driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     with driver.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)

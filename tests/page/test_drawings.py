@@ -2,7 +2,8 @@
 
 import re
 
-from benchmarks.drawing import draw, main
+from benchmarks.browser import find_chromium, read
+from benchmarks.drawing import main
 from common import UserError
 from common.pictures.preparation import prepare
 
@@ -19,7 +20,7 @@ NETS = ("softmax", "mlp", "cnn")
 def test_the_cnn_reads_ten_digits_that_are_drawn_with_the_mouse(page):
     wrong, right = [], np.zeros(len(NETS), int)
     for name in strokes.UPRIGHT:
-        answers = draw(page, strokes.digit(name, spacing=24))
+        answers = read(page, strokes.digit(name, spacing=24))
         right += [str(answer) == name for answer in answers]
         wrong += [] if str(answers[-1]) == name else [f"{name}: {answers[-1]}"]
     assert not wrong
@@ -38,8 +39,25 @@ def test_a_page_that_does_not_exist_gets_a_sentence(tmp_path):
         main([str(tmp_path / "nothing.html")])
 
 
+def test_a_snap_is_no_chromium(tmp_path, monkeypatch):
+    """It cannot open the files of a test, which would fail in place of being skipped."""
+    for folder in ("snap", "usr"):
+        program = tmp_path / folder / "bin" / "chromium"
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "usr" / "bin"))
+    assert find_chromium() == str(tmp_path / "usr" / "bin" / "chromium")
+    monkeypatch.setenv("PATH", str(tmp_path / "snap" / "bin"))
+    with pytest.raises(UserError, match="chromium is missing, or is a snap"):
+        find_chromium()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UserError, match="apt-get install chromium"):
+        find_chromium()
+
+
 def test_what_the_nets_see_is_what_python_makes_of_the_same_drawing(page, tmp_path):
-    draw(page, strokes.digit("5", "slanted", spacing=12))
+    read(page, strokes.digit("5", "slanted", spacing=12))
     width, grey = page.evaluate("(({width, grey}) => [width, [...grey]])(Drawing.pixels())")
     picture = np.reshape(grey, (-1, width)).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "drawing.png")
