@@ -286,7 +286,10 @@ window.Page = (() => {
     return sorted.length ? sorted[sorted.length >> 1] : NaN;
   }
 
-  return { start, state, times, medianTime };
+  /** Whether everything that follows from the last change is shown; it is spoken later. */
+  const isSettled = () => strokeTime === null && reasonsTimer === null;
+
+  return { start, state, times, medianTime, isSettled };
 })();
 
 Page.start();

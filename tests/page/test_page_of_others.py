@@ -6,6 +6,7 @@ from common.page.build import build_page
 
 import numpy as np
 import pytest
+from using import ONE, draw
 
 pytestmark = pytest.mark.browser
 
@@ -132,12 +133,7 @@ def test_other_data(open_page, tmp_path, content, width):
     for label in page.locator(".net h2").all():
         assert label.evaluate("(one) => one.scrollWidth <= one.clientWidth")
     # Drawn on.
-    box = page.locator("#drawing").bounding_box()
-    page.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.2 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + 0.8 * box["height"], steps=4)
-    page.mouse.up()
-    page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
+    draw(page, ONE)
     shape = [len(page.evaluate("[...Page.state.seen]"))]
     assert shape == [content["shape"][0] * content["shape"][1]]
     assert all(page.locator(".why figcaption").all_inner_texts())
@@ -147,6 +143,31 @@ def test_other_data(open_page, tmp_path, content, width):
     if content["classes"] == CLOTHES:  # tanh: the evidence does not add up, and the page says so
         assert ", rest\u00a0" in page.locator(".why figcaption").inner_text()
         assert page.title() == "Draw a picture: one net reads it"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "disputed", "first"),
+    [
+        ([0.9, 0.8], [], 1),
+        ([0.8, 0.9], [], 0),
+        (None, [], 0),  # unknown: of the last net
+        ([0.9, 0.8], [1], 2),
+    ],
+)
+def test_it_opens_with_an_image_that_the_strongest_net_gets_right(
+    open_page, tmp_path, accuracies, disputed, first
+):
+    make = Maker((8, 8), ["no", "yes"])
+    nets = [make.net(name) for name in make.classes]
+    for k, net in enumerate(nets):  # a net that always answers class k
+        bias = np.eye(2, dtype="<f4")[k] * 1e4
+        net["layers"][-1]["bias"]["data"] = base64.b64encode(bias.tobytes()).decode()
+        if accuracies:
+            net["rounding"] = {"kind": "float16", "test_accuracy": accuracies[k]}
+            net["rounding"] |= {"test_total": 10, "different": 0}
+    hard = {"labels": [1, 0, 0, 0, 0, 0], "hard": [0, 1, 2], "disputed": disputed}
+    build_page(tmp_path / "page.html", make.content(nets, **hard))
+    assert open_page(tmp_path / "page.html").evaluate("Page.state.test") == first
 
 
 def test_any_layer_of_a_deep_net(open_page, tmp_path):

@@ -1,28 +1,36 @@
 """The page as a visitor uses it, for the tests of this folder."""
 
+import time
+
+from benchmarks import browser
+
 NETS = ["softmax regression", "MLP", "CNN"]
 
-# Strokes: lists of points from 0 to 1, in parts of the paper.
-ONE = [(0.5, 0.2), (0.5, 0.8)]
-SEVEN = [(0.25, 0.25), (0.7, 0.25), (0.45, 0.8)]
+LONGEST = 60  # seconds until a page is taken to be stuck
+
+# Strokes: lists of points on a paper of 280 × 280.
+ONE = [(140, 56), (140, 224)]
+SEVEN = [(70, 70), (196, 70), (126, 224)]
+BESIDE = [(252, 84), (252, 196)]  # a shape of its own
 
 
 def draw(page, *strokes):
     """Draw strokes by mouse."""
-    box = page.locator("#drawing").bounding_box()
-    for stroke in strokes:
-        points = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
-        page.mouse.move(*points[0])
-        page.mouse.down()
-        for point in points[1:]:
-            page.mouse.move(*point, steps=3)
-        page.mouse.up()
+    browser.draw(page, strokes, steps=3)
+    settle(page)
+
+
+def press(page, stroke):
+    """Draw a stroke whose end has not come yet."""
+    browser.press(page, stroke, steps=3)
     settle(page)
 
 
 def settle(page):
     """Wait until everything that follows a change is shown."""
-    page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
+    end = time.monotonic() + LONGEST
+    while not page.evaluate("Page.isSettled()"):
+        assert time.monotonic() < end, "the page goes on and on"
 
 
 def texts(page, selector):
