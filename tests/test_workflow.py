@@ -40,7 +40,7 @@ def test_a_workflow_may_read_only_and_its_actions_have_a_major_version():
 
 def commands_of(text):
     """Commands as text, with the names that programs have on Linux."""
-    text = text.replace(".venv/$BIN/", ".venv/bin/").replace("\n", ";")
+    text = re.sub(" # .*", "", text).replace(".venv/$BIN/", ".venv/bin/").replace("\n", ";")
     return [" ".join(words).replace("python3 ", "python ") for words in pages.commands_in(text)]
 
 
