@@ -105,8 +105,6 @@ def test_the_result_on_top_is_the_measured_one(stem):
 # The blocks between markers, each of which a command writes.
 # Those of commands that keep no numbers, and of one that kept none when it measured these.
 WITHOUT_FILE = {"output", "drawing", "measured"}
-WITHOUT_FILE |= {"renderings", "handwritten", "printed", "other-people", "load-digits"}
-WITHOUT_FILE |= {"false-alarms", "no-digit"}
 
 
 @pytest.mark.parametrize("page", pages.PAGES, ids=pages.name_of)

@@ -61,7 +61,7 @@ def test_files_and_a_run(folder, capsys):
 
 
 def test_what_is_missing_or_does_not_fit_is_a_sentence(folder):
-    with pytest.raises(UserError, match=r"no finished run: its predictions\.npy cannot be read"):
+    with pytest.raises(UserError, match=r"not a finished run: its predictions\.npy cannot be read"):
         writers.main([str(folder), "--run", str(folder)])
     np.save(folder / "predictions.npy", np.zeros((6, 2), np.int32))
     with pytest.raises(UserError, match="was tested on other images"):

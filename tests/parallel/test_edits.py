@@ -101,7 +101,7 @@ def expected_form(script, size, reason):
     if reason == NOT_NOTED or (script, size) in LONG_ENOUGH:
         return reason or "in two halves"
     # The weights of softmax regression are tall.
-    return "too short.*einsum" if script == "softmax" and not reason else "division$"
+    return "too short.*einsum" if script == "softmax" and not reason else "two cores$"
 
 
 def assert_close(found, expected, tolerance, name=""):
