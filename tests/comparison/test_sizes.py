@@ -41,7 +41,7 @@ def test_fewer_images_than_there_are(tmp_path, capsys, monkeypatch):
         **{"x_train": images[:600], "y_train": labels[:600]},
         **{"x_test": images[600:800], "y_test": labels[600:800]},
     )
-    flags = ["--only", "--seeds", "2", "--data-dir", str(tmp_path / "few.npz")]
+    flags = ["--only", "--seeds", "1", "--data-dir", str(tmp_path / "few.npz")]
     flags += ["--run", "mnist_softmax.py --iterations 40", "--output-dir", str(tmp_path / "out")]
     with pytest.raises(UsageError, match="--train-sizes 551 is more than the 550 training images"):
         compare.main([*flags, "--train-sizes", "551"])
@@ -49,7 +49,7 @@ def test_fewer_images_than_there_are(tmp_path, capsys, monkeypatch):
     found = json.loads((tmp_path / "out" / "sizes.json").read_text())
     assert found["sizes"] == [50, 400]
     (accuracy,) = found["accuracy"].values()
-    assert np.shape(accuracy) == (2, 2)
+    assert np.shape(accuracy) == (2, 1)
     assert np.mean(accuracy[0]) < np.mean(accuracy[1])
     # One in twelve of the 600 is for validation.
     neighbours = KNeighborsClassifier(3).fit(images[50:450].reshape(400, -1), labels[50:450])

@@ -55,9 +55,13 @@ def built(shared, small_mnist, runs):
     return shared.folder("page", build) / "page.html"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser():
-    """A running chromium, driven by Playwright."""
+    """A running chromium, driven by Playwright.
+
+    It ends before tests of other folders run: until then Playwright has an event loop in this
+    process, and a browser that some of them might end.
+    """
     try:
         program = find_chromium()
     except UserError as error:

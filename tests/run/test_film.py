@@ -6,6 +6,7 @@ import mnist_mlp
 import mnist_softmax
 
 import numpy as np
+import pytest
 import shell
 import tensorflow.compat.v1 as tf
 from PIL import Image
@@ -30,6 +31,7 @@ def test_a_filmed_run_ends_with_the_same_bits(tmp_path, capsys):
     assert all(np.any(one != other) for one, other in itertools.pairwise(shown))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_filmed_from_there_on(tmp_path):
     settings = mnist_mlp.read_settings([*QUICK, "--film", "--output-dir", str(tmp_path)])
     assert settings.film
