@@ -28,7 +28,7 @@ from common.pictures.text import draw_as_text
 from common.process.arguments import new_parser
 from common.process.text import visible
 from common.run.files import require_writable_folder
-from common.run.usual import USUAL_MODELS, usual_models
+from common.run.usual import add_models, usual_models
 
 import numpy as np
 
@@ -109,14 +109,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="photo, scan or drawing of one digit (PNG, JPEG, GIF, WebP, BMP, PNM, TIFF), or a "
         "folder of them",
     )
-    parser.add_argument(
-        "--model",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="output directory of a run; may be given several times (default: those of "
-        f"{', '.join(map(str, USUAL_MODELS))} that exist)",
-    )
+    add_models(parser)
     parser.add_argument(
         "--segment",
         action="store_true",

@@ -18,7 +18,7 @@ from common import UserError
 from common.data import DEFAULT_DATA_DIR, load_data
 from common.process.arguments import new_parser
 from common.process.text import visible
-from common.run.usual import USUAL_MODELS, usual_models
+from common.run.usual import add_models, usual_models
 
 COMMAND = "python -m common.page"
 
@@ -63,14 +63,7 @@ def _line(network: dict) -> str:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = new_parser(COMMAND, __doc__)
-    parser.add_argument(
-        "--model",
-        type=Path,
-        action="append",
-        metavar="DIR",
-        help="output directory of a run; may be given several times (default: those of "
-        f"{', '.join(map(str, USUAL_MODELS))} that exist)",
-    )
+    add_models(parser)
     parser.add_argument(
         "--output",
         type=Path,

@@ -128,11 +128,11 @@ def choose_kinds(chains: Sequence[Sequence[Layer]], num_pixels: int) -> list[str
         num_pixels: of an image.
     """
     sizes = [sum(array.size for layer in one for array in layer.arrays.values()) for one in chains]
-    room = (MOST - CODE) * 3 // 4 - (NUM_PLAIN + NUM_HARD) * num_pixels  # bytes before base64
+    limit = (MOST - CODE) * 3 // 4 - (NUM_PLAIN + NUM_HARD) * num_pixels  # bytes before base64
     kinds = [KINDS[0]] * len(chains)
     for number in np.argsort(sizes)[::-1]:
         total = sum(size * (2 - (kind == "int8")) for size, kind in zip(sizes, kinds, strict=True))
-        if total > room:
+        if total > limit:
             kinds[number] = "int8"
     return kinds
 
