@@ -98,6 +98,12 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "augment": Flag(
             bool, "distort each training image at random, differently in each epoch", **MLP_CNN
         ),
+        "label_smoothing": Flag(
+            parse_fraction,
+            "fraction of each label's probability that is spread over all classes in the "
+            "cross-entropy",
+            0.0,
+        ),
         "l1": Flag(parse_penalty, "add X times the sum of all |weights| to the loss", 0.0),
         "l2": Flag(parse_penalty, "add X times half the sum of all weights² to the loss", 0.0),
         "moving_average": Flag(

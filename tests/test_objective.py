@@ -3,8 +3,11 @@
 import math
 from argparse import Namespace
 
+import mnist_cnn
+import mnist_mlp
 import mnist_softmax
 from common import layers, objective
+from common.data import load_data
 from common.session import averaged_weights, new_session
 
 import numpy as np
@@ -126,6 +129,36 @@ def test_exponential_and_staircase_by_hand():
 def test_cosine_by_hand():
     expected = [1, 0.5 + 0.5 * math.cos(math.pi / 4), 0.5, 0]
     assert rates("cosine", 1.0, [0, 25, 50, 100], 100) == pytest.approx(expected, abs=1e-6)
+
+
+def test_label_smoothing_spreads_a_part_of_the_probability_over_all_classes():
+    """0.2 of the probability: 0.05 for each of four classes, and 0.8 more for the true one."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        one_hot = tf.one_hot([2, 0], 4)
+        assert objective.smooth_labels(one_hot, 0.0) is one_hot
+        labels = session.run(objective.smooth_labels(one_hot, 0.2))
+    expected = [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]
+    np.testing.assert_allclose(labels, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("script", [mnist_softmax, mnist_mlp, mnist_cnn])
+def test_the_smoothed_loss_is_the_cross_entropy_with_the_smoothed_labels(script):
+    """Against NumPy, from the probabilities that the net itself returns."""
+    data = load_data()
+    images, labels = data.train.take(np.arange(50))
+    losses, smoothing = [], 0.3
+    for flags in ([], ["--label-smoothing", str(smoothing)]):
+        net = script.build_graph(script.read_settings(flags), data)
+        with tf.Session(graph=net.graph) as session:
+            session.run(tf.global_variables_initializer())
+            feed = {net.x: images, net.y_true: labels}
+            loss, probabilities = session.run([net.loss, net.y_pred], feed)
+        losses.append(loss)
+    log = np.log(probabilities.astype(np.float64))
+    plain = -log[np.arange(50), labels].mean()
+    np.testing.assert_allclose(losses[0], plain, rtol=1e-5)
+    expected = (1 - smoothing) * plain - smoothing * log.mean()
+    np.testing.assert_allclose(losses[1], expected, rtol=1e-5)
 
 
 def test_penalties_are_taken_on_weights_and_not_on_biases():

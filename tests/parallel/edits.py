@@ -291,6 +291,7 @@ EDITS = {
         tolerance=1e-3,
     ),
     "--augment": Edit(flags=("--augment",), scripts=("mlp", "cnn")),
+    "--label-smoothing": Edit(flags=("--label-smoothing", "0.1")),
     "--clip-norm and --moving-average": Edit(
         flags=("--clip-norm", "0.1", "--moving-average", "0.9")
     ),
