@@ -24,6 +24,7 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 ACTIVATIONS: dict[str, Activation] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
+    "leaky-relu": tf.nn.leaky_relu,  # 0.2 · x below 0
     "softplus": tf.nn.softplus,
     "sigmoid": tf.sigmoid,
     "tanh": tf.tanh,
@@ -51,13 +52,18 @@ class Layer(NamedTuple):
     name: str
     output: tf.Tensor
     weights: tf.Variable  # of batch normalisation: the scales
-    biases: tf.Variable
+    biases: tf.Variable | None
     multiply_adds: int  # multiplications by a weight, each with an addition, for one image
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """The weights and, if there are any, the biases."""
+        return [one for one in (self.weights, self.biases) if one is not None]
 
     @property
     def num_parameters(self) -> int:
         """Trained numbers in this layer."""
-        return sum(math.prod(variable.shape.as_list()) for variable in (self.weights, self.biases))
+        return sum(math.prod(variable.shape.as_list()) for variable in self.variables)
 
 
 class BatchMoments(NamedTuple):
@@ -163,6 +169,33 @@ def new_conv_layer(
             layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), biases))
         _note_layer(scope, layer, weights, biases, positions)
     return layer, weights
+
+
+def new_depthwise_layer(
+    input: tf.Tensor, num_channels: int, filter_size: int, padding: str = "SAME"
+) -> tf.Tensor:
+    """Add one filter for each channel, which sees this channel alone.
+
+    A layer of `new_conv_layer` with filters of 1 × 1 after it mixes the channels. The two together,
+    a separable convolution, need far fewer weights than filters that do both at once: 9 · c + c · f
+    in place of 9 · c · f, for filters of 3 × 3. No biases: the next layer has some.
+
+    Args:
+        input: float32 [n, height, width, num_channels].
+        num_channels: channels of `input` and of the result.
+        filter_size: height and width of each filter, in pixels.
+        padding: SAME or VALID, as in `new_conv_layer`.
+
+    Returns:
+        float32 [n, height, width, num_channels], with VALID less filter_size − 1 rows and columns.
+
+    Source: Chollet, "Xception", 2016 (arXiv 1610.02357).
+    """
+    with tf.name_scope(_next_name("depthwise")) as scope:
+        weights = new_weights([filter_size, filter_size, num_channels, 1])
+        layer = tf.nn.depthwise_conv2d(input, weights, strides=[1, 1, 1, 1], padding=padding)
+        _note_layer(scope, layer, weights, None, math.prod(layer.shape.as_list()[1:3]))
+    return layer
 
 
 def flatten_layer(layer: tf.Tensor) -> tuple[tf.Tensor, int]:
@@ -293,7 +326,11 @@ def _next_name(kind: str) -> str:
 
 
 def _note_layer(
-    scope: str, output: tf.Tensor, weights: tf.Variable, biases: tf.Variable, positions: int = 1
+    scope: str,
+    output: tf.Tensor,
+    weights: tf.Variable,
+    biases: tf.Variable | None,
+    positions: int = 1,
 ) -> None:
     """Note a layer whose weights are used once at each of so many positions."""
     multiply_adds = positions * math.prod(weights.shape.as_list())

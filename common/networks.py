@@ -16,6 +16,7 @@ from common.layers import (
     flatten_layer,
     hidden_activation,
     new_conv_layer,
+    new_depthwise_layer,
     new_fc_layer,
 )
 
@@ -143,19 +144,30 @@ def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """Few weights: narrow layers, and an average in place of a large fully-connected layer.
+    """Few weights: separable convolutions, and an average in place of a large hidden layer.
 
-    Source: Lin et al., "Network in network", 2013 (arXiv 1312.4400), for the average.
+    Sources: Chollet, "Xception", 2016 (arXiv 1610.02357), for the convolutions; Lin et al.,
+    "Network in network", 2013 (arXiv 1312.4400), for the average.
     """
+    return _separable(x_image, (16, 28, 38, 44), settings, is_training)
+
+
+def _separable(
+    x_image: tf.Tensor, widths: tuple[int, ...], settings: Namespace, is_training: tf.Tensor
+) -> tuple[tf.Tensor, int]:
+    """Build a convolution with pooling, a separable one for each further width, and an average."""
     activation = hidden_activation(settings, is_training)
-    layer, _ = new_conv_layer(x_image, 1, 3, 8, use_pooling=False, activation=activation)
-    layer, _ = new_conv_layer(layer, 8, 3, 12, activation=activation)  # [n, 14, 14, 12]
-    layer, _ = new_conv_layer(layer, 12, 3, 16, use_pooling=False, activation=activation)
-    layer, _ = new_conv_layer(layer, 16, 3, 12, activation=activation)  # [n, 7, 7, 12]
+    num_channels, *others = widths
     layer, _ = new_conv_layer(
-        layer, 12, 3, 16, use_pooling=False, activation=activation, padding="VALID"
-    )  # [n, 5, 5, 16]
-    return average_layer(layer)  # [n, 16]
+        x_image, 1, 3, num_channels, activation=activation, padding="VALID"
+    )  # [n, 13, 13, 16]
+    for num_filters in others:  # [n, 11, 11, 28], [n, 9, 9, 38], [n, 7, 7, 44]
+        layer = new_depthwise_layer(layer, num_channels, 3, padding="VALID")
+        layer, _ = new_conv_layer(
+            layer, num_channels, 1, num_filters, use_pooling=False, activation=activation
+        )
+        num_channels = num_filters
+    return average_layer(layer)
 
 
 OTHER_NETWORKS = {

@@ -137,6 +137,23 @@ def test_conv_layer_equals_numpy(graph, use_pooling, height, width, filter_size)
     check_against_numpy(x, layer, [row.weights, row.biases], values, numpy_layer)
 
 
+@pytest.mark.parametrize("filter_size", [3, 2])
+def test_a_depthwise_layer_is_a_convolution_that_mixes_no_channels(graph, filter_size):
+    values = np.random.default_rng(2).normal(size=(2, 5, 4, 3)).astype(np.float32)
+    x = tf.placeholder(tf.float32, [None, 5, 4, 3])
+    layer = layers.new_depthwise_layer(x, 3, filter_size)
+    (row,) = layers.layers_of(graph)
+    assert (row.name, row.biases, row.num_parameters) == ("depthwise1", None, 3 * filter_size**2)
+    assert row.multiply_adds == 5 * 4 * 3 * filter_size**2
+
+    def numpy_layer(x, weights):
+        filters = np.zeros((filter_size, filter_size, 3, 3))
+        filters[:, :, range(3), range(3)] = weights[..., 0]
+        return reference.convolution(x, filters)
+
+    check_against_numpy(x, layer, [row.weights], values, numpy_layer)
+
+
 def test_flatten_keeps_each_image_in_its_row():
     values = np.arange(2 * 3 * 4 * 5, dtype=np.float32).reshape(2, 3, 4, 5)
     flat, num_features = layers.flatten_layer(tf.constant(values))

@@ -20,6 +20,8 @@ DARK_ON_LIGHT = POLARITIES[1]
 NUM_IMAGES = 1_000  # that are searched
 NUM_PATCHES = 4  # for each filter, each from another image
 
+CONVOLUTIONS = ("Conv2D", "DepthwiseConv2dNative")
+
 
 class Field(NamedTuple):
     """Which pixels an output of a layer depends on, along one axis.
@@ -57,9 +59,9 @@ def _field(tensor: tf.Tensor, axis: int) -> Field:
     if op.type == "Pad":
         before = int(tf.get_static_value(op.inputs[1])[axis][0])
         return field._replace(start=field.start - before * field.step)
-    if op.type not in ("Conv2D", "MaxPool", "AvgPool"):
+    if op.type not in (*CONVOLUTIONS, "MaxPool", "AvgPool"):
         return field  # one number for each number
-    if op.type == "Conv2D":
+    if op.type in CONVOLUTIONS:
         window = op.inputs[1].shape.as_list()[axis - 1]
         window = (window - 1) * op.get_attr("dilations")[axis] + 1
     else:

@@ -47,8 +47,7 @@ KINDS = {
     "cnn": "pixels conv average_pool relu conv average_pool relu flatten dense relu dense",
     "lenet5": "pixels pad conv max_pool relu conv max_pool relu flatten dense relu dense relu "
     "dense",
-    "tiny": "pixels conv relu conv max_pool relu conv relu conv max_pool relu conv relu average "
-    "dense",
+    "tiny": "pixels conv max_pool relu" + 3 * " conv conv relu" + " average dense",
     "none": "pixels conv relu6 conv relu6 flatten dense relu6 dense relu",
 }
 
