@@ -189,5 +189,5 @@ RECIPES = {
         "batch_norm": True,
     },
     "best": {"epochs": 8, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
-    "tiny": {"epochs": 40, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
+    "tiny": {"epochs": 30, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
 }
