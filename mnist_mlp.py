@@ -26,8 +26,8 @@ from argparse import Namespace
 from common.augmentation import augment
 from common.data import DataSets, load_data
 from common.evaluation import accuracy_message, confusion_message, evaluate
-from common.layers import dropout, hidden_activation, new_fc_layer
-from common.networks import Net
+from common.layers import dropout, new_fc_layer
+from common.networks import Net, hidden_activation
 from common.objective import new_optimizer, smooth_labels, weight_penalty
 from common.run.report import report
 from common.session import new_session
@@ -88,9 +88,8 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         logits = new_fc_layer(layer, num_inputs, num_classes, activation=None)  # [n, 10]
 
         # The loss: cross-entropy between the true class and the predicted probabilities.
-        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true class
-        labels = smooth_labels(one_hot, settings.label_smoothing)  # --label-smoothing
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)  # [n, 10], 1 and zeros
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
         loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2

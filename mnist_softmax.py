@@ -66,9 +66,8 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         logits = new_fc_layer(images, num_pixels, num_classes, activation=None)  # [n, 10]
 
         # The loss: cross-entropy between the true class and the predicted probabilities.
-        one_hot = tf.one_hot(y_true, num_classes)  # [n, 10], 1 for the true class
-        labels = smooth_labels(one_hot, settings.label_smoothing)  # --label-smoothing
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)  # [n, 10], 1 and zeros
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]
         loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)  # --l1, --l2

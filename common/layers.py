@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import secrets
-from argparse import Namespace
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -24,7 +23,6 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 ACTIVATIONS: dict[str, Activation] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
-    "leaky-relu": tf.nn.leaky_relu,  # 0.2 · x below 0
     "softplus": tf.nn.softplus,
     "sigmoid": tf.sigmoid,
     "tanh": tf.tanh,
@@ -56,14 +54,10 @@ class Layer(NamedTuple):
     multiply_adds: int  # multiplications by a weight, each with an addition, for one image
 
     @property
-    def variables(self) -> list[tf.Variable]:
-        """The weights and, if there are any, the biases."""
-        return [one for one in (self.weights, self.biases) if one is not None]
-
-    @property
     def num_parameters(self) -> int:
         """Trained numbers in this layer."""
-        return sum(math.prod(variable.shape.as_list()) for variable in self.variables)
+        variables = [self.weights] if self.biases is None else [self.weights, self.biases]
+        return sum(variable.shape.num_elements() for variable in variables)
 
 
 class BatchMoments(NamedTuple):
@@ -171,29 +165,16 @@ def new_conv_layer(
     return layer, weights
 
 
-def new_depthwise_layer(
-    input: tf.Tensor, num_channels: int, filter_size: int, padding: str = "SAME"
-) -> tf.Tensor:
-    """Add one filter for each channel, which sees this channel alone.
+def new_depthwise_layer(input: tf.Tensor, num_channels: int, filter_size: int) -> tf.Tensor:
+    """Add one filter for each channel, without biases; `new_conv_layer` may mix the channels then.
 
-    A layer of `new_conv_layer` with filters of 1 × 1 after it mixes the channels. The two together,
-    a separable convolution, need far fewer weights than filters that do both at once: 9 · c + c · f
-    in place of 9 · c · f, for filters of 3 × 3. No biases: the next layer has some.
-
-    Args:
-        input: float32 [n, height, width, num_channels].
-        num_channels: channels of `input` and of the result.
-        filter_size: height and width of each filter, in pixels.
-        padding: SAME or VALID, as in `new_conv_layer`.
-
-    Returns:
-        float32 [n, height, width, num_channels], with VALID less filter_size − 1 rows and columns.
-
-    Source: Chollet, "Xception", 2016 (arXiv 1610.02357).
+    With filters of 1 × 1 there, the two are a separable convolution (Chollet, "Xception", 2016,
+    arXiv 1610.02357): far fewer weights than in filters that see all channels. Returns, for `input`
+    float32 [n, height, width, num_channels], the same without filter_size − 1 rows and columns.
     """
     with tf.name_scope(_next_name("depthwise")) as scope:
         weights = new_weights([filter_size, filter_size, num_channels, 1])
-        layer = tf.nn.depthwise_conv2d(input, weights, strides=[1, 1, 1, 1], padding=padding)
+        layer = tf.nn.depthwise_conv2d(input, weights, strides=[1, 1, 1, 1], padding="VALID")
         _note_layer(scope, layer, weights, None, math.prod(layer.shape.as_list()[1:3]))
     return layer
 
@@ -274,17 +255,6 @@ def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
     return normal
 
 
-def hidden_activation(settings: Namespace, is_training: tf.Tensor) -> Activation:
-    """Return the activation of hidden layers, a key of ACTIVATIONS: `settings.activation`.
-
-    With `settings.batch_norm` it follows a batch normalisation.
-    """
-    activation = ACTIVATIONS[settings.activation]
-    if settings.batch_norm:
-        return lambda layer: activation(batch_norm(layer, is_training))
-    return activation
-
-
 def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     """Set a random fraction of the numbers to 0 while training; change nothing otherwise.
 
@@ -307,17 +277,6 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
     )
 
 
-def describe(graph: tf.Graph) -> str:
-    """Return a table of the graph's layers: name, output shape, parameters, and their total."""
-    rows = [
-        (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
-        for layer in layers_of(graph)
-    ]
-    rows.append(("total", "", sum(count for _, _, count in rows)))
-    width = max(8, *(len(name) for name, _, _ in rows))
-    return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
-
-
 def _next_name(kind: str) -> str:
     """Return conv1, conv2, … or fc1, fc2, …: the next free name of this kind in the graph."""
     names = [layer.name.rpartition("/")[2] for layer in layers_of(tf.get_default_graph())]
@@ -326,11 +285,7 @@ def _next_name(kind: str) -> str:
 
 
 def _note_layer(
-    scope: str,
-    output: tf.Tensor,
-    weights: tf.Variable,
-    biases: tf.Variable | None,
-    positions: int = 1,
+    scope: str, output: tf.Tensor, weights: tf.Variable, biases: Any, positions: int = 1
 ) -> None:
     """Note a layer whose weights are used once at each of so many positions."""
     multiply_adds = positions * math.prod(weights.shape.as_list())

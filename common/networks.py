@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.layers import (
+    ACTIVATIONS,
+    Activation,
     average_layer,
+    batch_norm,
     dropout,
     flatten_layer,
-    hidden_activation,
     new_conv_layer,
     new_depthwise_layer,
     new_fc_layer,
@@ -35,6 +37,17 @@ class Net:
     y_pred: tf.Tensor  # float32 [n, classes]: probabilities
     y_pred_cls: tf.Tensor  # int64 [n]: the class with the largest probability
     is_training: tf.Tensor | None = None  # bool scalar, where something depends on it
+
+
+def hidden_activation(settings: Namespace, is_training: tf.Tensor) -> Activation:
+    """Return the activation of hidden layers, a key of ACTIVATIONS: `settings.activation`.
+
+    With `settings.batch_norm` it follows a batch normalisation.
+    """
+    activation = ACTIVATIONS[settings.activation]
+    if settings.batch_norm:
+        return lambda layer: activation(batch_norm(layer, is_training))
+    return activation
 
 
 def conv_options(settings: Namespace, is_training: tf.Tensor) -> dict[str, Any]:
@@ -149,25 +162,14 @@ def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
     Sources: Chollet, "Xception", 2016 (arXiv 1610.02357), for the convolutions; Lin et al.,
     "Network in network", 2013 (arXiv 1312.4400), for the average.
     """
-    return _separable(x_image, (16, 28, 38, 44), settings, is_training)
-
-
-def _separable(
-    x_image: tf.Tensor, widths: tuple[int, ...], settings: Namespace, is_training: tf.Tensor
-) -> tuple[tf.Tensor, int]:
-    """Build a convolution with pooling, a separable one for each further width, and an average."""
     activation = hidden_activation(settings, is_training)
-    num_channels, *others = widths
-    layer, _ = new_conv_layer(
-        x_image, 1, 3, num_channels, activation=activation, padding="VALID"
-    )  # [n, 13, 13, 16]
-    for num_filters in others:  # [n, 11, 11, 28], [n, 9, 9, 38], [n, 7, 7, 44]
-        layer = new_depthwise_layer(layer, num_channels, 3, padding="VALID")
+    layer, _ = new_conv_layer(x_image, 1, 3, 16, activation=activation, padding="VALID")  # 13 × 13
+    for num_channels, num_filters in ((16, 28), (28, 38), (38, 44)):  # 11 × 11, 9 × 9, 7 × 7
+        layer = new_depthwise_layer(layer, num_channels, 3)
         layer, _ = new_conv_layer(
             layer, num_channels, 1, num_filters, use_pooling=False, activation=activation
         )
-        num_channels = num_filters
-    return average_layer(layer)
+    return average_layer(layer)  # [n, 44]
 
 
 OTHER_NETWORKS = {

@@ -45,21 +45,23 @@ def weight_penalty(settings: Namespace) -> tf.Tensor | float:
     return penalty
 
 
-def smooth_labels(one_hot: tf.Tensor, smoothing: float) -> tf.Tensor:
-    """Move a part of each label's probability from the true class to all classes alike.
+def smooth_labels(one_hot: tf.Tensor, settings: Namespace) -> tf.Tensor:
+    """Spread a part of each label's probability over all classes with `--label-smoothing`.
 
     The loss then no longer asks for ever larger logits, and an image that resembles two classes
     pulls the weights less.
 
     Args:
         one_hot: float32 [n, classes], 1 for the true class.
-        smoothing: the part, from 0 (nothing changes) to below 1.
+        settings: `label_smoothing`, the part, below 1; with None or 0 nothing changes.
 
     Returns:
-        float32 [n, classes]: smoothing / classes, and for the true class 1 - smoothing more.
+        float32 [n, classes]: label_smoothing / classes, and for the true class 1 − label_smoothing
+        more.
 
     Source: Szegedy et al., "Rethinking the Inception architecture", 2015 (arXiv 1512.00567).
     """
+    smoothing = settings.label_smoothing
     if not smoothing:
         return one_hot
     return (1 - smoothing) * one_hot + smoothing / one_hot.shape.as_list()[1]

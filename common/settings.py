@@ -100,9 +100,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         ),
         "label_smoothing": Flag(
             parse_fraction,
-            "fraction of each label's probability that is spread over all classes in the "
-            "cross-entropy",
-            0.0,
+            "fraction of each label's probability that is spread over all classes (default: none)",
         ),
         "l1": Flag(parse_penalty, "add X times the sum of all |weights| to the loss", 0.0),
         "l2": Flag(parse_penalty, "add X times half the sum of all weights² to the loss", 0.0),

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
-from common.layers import describe
+from common.layers import layers_of
 from common.objective import LOSS_LIMIT
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
@@ -63,7 +63,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     num_steps = num_training_steps(settings, len(train))
     require_stages_within(settings, num_steps)
     print(data.describe())
-    print(f"Network:\n{describe(session.graph)}")
+    print(f"Network:\n{_layer_table(session.graph)}")
     print(session.step_description)
     print(recipe_line(settings, num_steps))
     counts = _counts_steps(session.graph, state.net.train_step)
@@ -117,6 +117,17 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                     f"with: {settings.command} --resume",
                     stop_requests[0],
                 )
+
+
+def _layer_table(graph: tf.Graph) -> str:
+    """Return a table of the graph's layers: name, output shape, parameters, and their total."""
+    rows = [
+        (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
+        for layer in layers_of(graph)
+    ]
+    rows.append(("total", "", sum(count for _, _, count in rows)))
+    width = max(8, *(len(name) for name, _, _ in rows))
+    return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
 
 
 def _measure(

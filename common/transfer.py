@@ -125,9 +125,8 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         # The new layer.
         layer = dropout(bottleneck, settings.dropout, is_training)
         logits = new_fc_layer(layer, num_features, num_classes, settings.relu_last)  # [n, classes]
-        one_hot = tf.one_hot(y_true, num_classes)
-        labels = smooth_labels(one_hot, settings.label_smoothing)
-        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)
+        cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}
         loss = tf.reduce_mean(errors[settings.loss]) + weight_penalty(settings)

@@ -144,12 +144,14 @@ def test_a_depthwise_layer_is_a_convolution_that_mixes_no_channels(graph, filter
     layer = layers.new_depthwise_layer(x, 3, filter_size)
     (row,) = layers.layers_of(graph)
     assert (row.name, row.biases, row.num_parameters) == ("depthwise1", None, 3 * filter_size**2)
-    assert row.multiply_adds == 5 * 4 * 3 * filter_size**2
+    assert row.multiply_adds == (6 - filter_size) * (5 - filter_size) * 3 * filter_size**2
 
     def numpy_layer(x, weights):
         filters = np.zeros((filter_size, filter_size, 3, 3))
         filters[:, :, range(3), range(3)] = weights[..., 0]
-        return reference.convolution(x, filters)
+        before = (filter_size - 1) // 2  # of the zeros, which are cut off again
+        padded = reference.convolution(x, filters)
+        return padded[:, before : before + 6 - filter_size, before : before + 5 - filter_size]
 
     check_against_numpy(x, layer, [row.weights], values, numpy_layer)
 

@@ -161,7 +161,8 @@ def _weight_summaries(graph: tf.Graph, image_shape: tuple[int, int]) -> tf.Tenso
             parts = [
                 tf.summary.histogram(variable.op.name, variable)
                 for layer in layers
-                for variable in layer.variables
+                for variable in (layer.weights, layer.biases)
+                if variable is not None
             ]
         with tf.name_scope("images"):
             parts += [
