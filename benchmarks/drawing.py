@@ -10,17 +10,17 @@ Playwright. No other program should run at the same time.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.browser import FLAGS, find_chromium, read
 from benchmarks.options import command_line
-from benchmarks.pages import DOCS, put_into_page, require_markers
+from benchmarks.pages import DOCS, publish_tables, require_markers, table
 from benchmarks.strokes import HANDS, digit
 from common import UserError
 from common.process.arguments import new_parser
-from common.process.machine import describe_machine
 
 import numpy as np
 
@@ -78,20 +78,20 @@ def measure(path: Path) -> dict[str, Any]:
     return measured
 
 
-def section(measured: dict[str, Any], command: str) -> str:
-    """Return the table for docs/draw.md, with the command that measured it and the machine."""
-    machine = f"{measured['browser']}, on {describe_machine()}"
-    bars, preparation = measured["bars"], measured["preparation"]
-    rows = {
-        "from a stroke to the bars": f"{np.median(bars):.1f} ms ({np.percentile(bars, 95):.1f} ms)",
-        "of this the preparation of a finished digit": f"{np.median(preparation):.1f} ms "
-        f"({np.percentile(preparation, 95):.1f} ms)",
-    } | {
-        f"digits that the {name} reads": f"{count} of {measured['digits']}"
-        for name, count in measured["read"].items()
-    }
-    lines = [f"`{command}`, {machine}:", "", "| | |", "|---|--:|"]
-    return "\n".join([*lines, *(f"| {name} | {value} |" for name, value in rows.items()), ""])
+def rows_of(measured: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    """Return the rows of the table: median and, in brackets, 95th percentile; then counts."""
+
+    def times(values: np.ndarray) -> list[str]:
+        return [f"{np.median(values):.1f} ms ({np.percentile(values, 95):.1f} ms)"]
+
+    return [
+        ("from a stroke to the bars", times(measured["bars"])),
+        ("of this the preparation of a finished digit", times(measured["preparation"])),
+        *(
+            (f"digits that the {name} reads", [f"{count} of {measured['digits']}"])
+            for name, count in measured["read"].items()
+        ),
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -114,16 +114,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--update-docs",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="also put the table into docs/draw.md",
+        help="also put the table into docs/draw.md and docs/results/draw.json",
     )
     options = parser.parse_args(argv)
     if options.update_docs:
         require_markers(PAGE, [TABLE])
+    start = time.perf_counter()
     measured = measure(options.page)
-    text = section(measured, command_line(COMMAND, argv))
-    print(text)
+    head, rows = ["", measured["browser"]], rows_of(measured)
+    print(table(head, rows))
     if options.update_docs:
-        put_into_page(PAGE, TABLE, text)
+        command = command_line(COMMAND, argv)
+        publish_tables(PAGE, {TABLE: (head, rows)}, command, time.perf_counter() - start)
     return measured
 
 

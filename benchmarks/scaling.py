@@ -23,21 +23,20 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.pages import DOCS, REPOSITORY, put_into_page, require_markers
+from benchmarks.pages import DOCS, REPOSITORY, publish_tables, require_markers, table
 from benchmarks.scaling_model import BATCH_SIZE, LARGE, SMALL, Measured, fit, limits, predict
 from common import UserError
 from common.compare import SCRIPTS
-from common.comparison.durations import in_words
 from common.data import load_data, mini_batch_indices
 from common.layers import layers_of
 from common.process.arguments import new_parser, parse_count
-from common.process.machine import describe_machine
 from common.session import new_session
 
 from tqdm import tqdm
 
 PAGE = DOCS / "scaling.md"
-MARKERS = "measured"
+MARKERS = ("measured", "model")
+STEPS = 100
 WARM_UP = 10
 MACHINES = (8, 64, 512)
 
@@ -150,57 +149,43 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def tables(steps: int) -> str:
-    """Measure everything and return two Markdown tables.
+Table = tuple[list[str], list[tuple[str, list[str]]]]
+
+
+def tables(steps: int) -> dict[str, Table]:
+    """Measure everything; return head and rows of the tables `measured` and `model`.
 
     Raises:
         UserError: a process failed.
     """
-    start = time.perf_counter()
-    measured = [
-        "| script | alone, steps per second | 1 process | 2 processes | 3 processes | "
-        "kB sent + received by the chief per step: 2 processes | 3 processes |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    predicted = [
-        "| script | weights, kB | images per second, alone | "
-        + " | ".join(f"{n} machines" for n in MACHINES)
-        + " | exchange takes longer than computing from | network alone takes longer from |",
-        "|---|--:|--:|" + "--:|" * len(MACHINES) + "--:|--:|",
-    ]
+    sent = "kB sent + received by the chief per step"
+    processes = ["1 process", "2 processes", "3 processes"]
+    machines_named = [f"{n} machines" for n in MACHINES]
+    limits_named = ["exchange takes longer than computing from", "network alone from"]
+    measured: Table = (
+        ["script", "alone, steps per second", *processes, f"{sent}: 2 processes", "3 processes"],
+        [],
+    )
+    predicted: Table = (
+        ["script", "weights, kB", "alone", *machines_named, *limits_named],
+        [],
+    )
     for script in tqdm(SCRIPTS, unit="net", disable=None):
         alone = run(script, BATCH_SIZE, steps, 0)
         small, large = (run(script, images, steps, 1) for images in (SMALL, LARGE))
         clusters = {n: run(script, BATCH_SIZE, steps, n) for n in (1, 2, 3)}
         rates = [1 / one.seconds for one in (alone, *clusters.values())]
         traffic = [f"{c.sent / 1e3:,.0f} + {c.received / 1e3:,.0f}" for c in clusters.values()]
-        cells = [f"`{script}.py`", *(f"{rate:,.0f}" for rate in rates), *traffic[1:]]
-        measured.append(f"| {' | '.join(cells)} |")
+        name = f"`{script}.py`"
+        measured[1].append((name, [*(f"{rate:,.0f}" for rate in rates), *traffic[1:]]))
 
         model = fit(small, large, clusters)
-        cells = [f"`{script}.py`", f"{model.weights / 1e3:,.0f}"]
-        cells.append(f"{BATCH_SIZE / alone.seconds:,.0f}")
+        cells = [f"{model.weights / 1e3:,.0f}", f"{BATCH_SIZE / alone.seconds:,.0f}"]
         for machines in MACHINES:
             seconds = sum(predict(model, machines, BATCH_SIZE))
             cells.append(f"{machines * BATCH_SIZE / seconds:,.0f}")
-        cells += [f"{count:,} machines" for count in limits(model)]
-        predicted.append(f"| {' | '.join(cells)} |")
-    return "\n".join(
-        [
-            *measured,
-            "",
-            f"Mini-batches of {BATCH_SIZE}; first decile of the times of {steps} steps; "
-            f"{describe_machine()}. "
-            "Made by `python -m benchmarks.scaling --update-docs`, in about "
-            f"{in_words(time.perf_counter() - start)}.",
-            "",
-            *predicted,
-            "",
-            f"Images per second according to the model, with {BATCH_SIZE} images per step on each "
-            "machine, and the number of machines from which the exchange takes longer.",
-            "",
-        ]
-    )
+        predicted[1].append((name, [*cells, *(f"{count:,} machines" for count in limits(model))]))
+    return {"measured": measured, "model": predicted}
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -214,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--steps",
         type=parse_count,
-        default=100,
+        default=STEPS,
         metavar="N",
         help="training steps to time for each number of processes",
     )
@@ -222,7 +207,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--update-docs",
         action=argparse.BooleanOptionalAction,
         default=False,
-        help="put the tables into docs/scaling.md, in place of printing them",
+        help="put the tables into docs/scaling.md and docs/results/scaling.json, in place of "
+        "printing them",
     )
     # For the child processes: SCRIPT BATCH_SIZE STEPS FOLDER.
     parser.add_argument("--measure", nargs=4, help=argparse.SUPPRESS)
@@ -230,11 +216,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     if arguments.measure:
         script, batch_size, steps, folder = arguments.measure
         print(json.dumps(measure(script, int(batch_size), int(steps), folder)._asdict()))
-    elif arguments.update_docs:
-        require_markers(PAGE, [MARKERS])  # before the minutes of measuring
-        put_into_page(PAGE, MARKERS, tables(arguments.steps))
+        return
+    if arguments.update_docs:
+        require_markers(PAGE, MARKERS)  # before the minutes of measuring
+    start = time.perf_counter()
+    found = tables(arguments.steps)
+    if arguments.update_docs:
+        command = "python -m benchmarks.scaling --update-docs"
+        command += "" if arguments.steps == STEPS else f" --steps {arguments.steps}"
+        publish_tables(PAGE, found, command, time.perf_counter() - start)
     else:
-        print(tables(arguments.steps))
+        print("\n\n".join(table(*one) for one in found.values()))
 
 
 if __name__ == "__main__":
