@@ -1,0 +1,47 @@
+"""benchmarks/frontier.py: points from results files, by hand, and the picture from ours."""
+
+import json
+
+from benchmarks import frontier
+from common import UserError
+
+import pytest
+import shell
+from PIL import Image
+
+NET = {"name": "mnist_mlp.py --epochs 2", "parameters": 50, "multiply_adds": 40, "epochs": 2.0}
+NET |= {"test_mean": 0.9, "test_std": None}
+
+
+def write(folder, **models):
+    for name in frontier.RESULTS:
+        text = json.dumps({"models": models.get(name, [])})
+        (folder / f"{name}.json").write_text(text)
+
+
+def test_a_point_by_hand(tmp_path):
+    """40 multiply–adds, 6 operations each, 55,000 images, 2 epochs: 26.4 million operations."""
+    write(tmp_path, fast=[NET], smallest=[NET | {"test_mean": 0.8}])  # the same net counts once
+    ((script, point),) = frontier.measured(tmp_path)
+    assert script == "mnist_mlp"
+    assert point[:4] == ("MLP --epochs 2", 0.9, 0.0, 50)
+    assert point.operations == pytest.approx(26.4e6 / frontier.TERA)
+
+
+def test_a_results_file_that_cannot_be_read_is_named(tmp_path):
+    write(tmp_path)
+    (tmp_path / "fast.json").write_text("{")
+    with pytest.raises(UserError, match=r"cannot read .*fast\.json"):
+        frontier.measured(tmp_path)
+
+
+def test_the_picture_is_that_of_the_results(tmp_path):
+    """Drawn again, the picture of the documentation looks the same."""
+    docs = shell.REPOSITORY / "docs"
+    frontier.draw(tmp_path / "drawn.png", frontier.measured(docs / "results"))
+    drawn, kept = (
+        Image.open(path).convert("L").resize((200, 100))
+        for path in (tmp_path / "drawn.png", docs / "pictures" / "records.png")
+    )
+    differences = [abs(a - b) for a, b in zip(drawn.getdata(), kept.getdata(), strict=True)]
+    assert max(differences) < 60
