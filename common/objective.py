@@ -17,23 +17,16 @@ import tensorflow.compat.v1 as tf
 # Collections of a graph: TrainingSteps, pairs of variable and average, learning rates, and whether
 # an operation counts the global step.
 STEPS, AVERAGES, RATES, COUNTED = "training_steps", "averages", "learning_rates", "counted"
-# An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more, even if
-# the numbers still fit into a float.
+# An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more.
 LOSS_LIMIT = 1e6
 DIVERGED = "The loss has diverged"
 
 
 def weight_penalty(settings: Namespace) -> tf.Tensor | float:
-    """Return λ · R(w), to be added to the loss; 0 without `--l1` and `--l2`.
+    """Return λ · R(w), to be added to the loss, a float32 scalar; 0 without `--l1` and `--l2`.
 
-    R(w) is the sum of |w| (`--l1`) or of w²/2 (`--l2`) over the weights of all layers so far. The
-    biases and the scales of batch normalisation are left out.
-
-    Args:
-        settings: `l1` and `l2`, the two λ.
-
-    Returns:
-        float32 scalar.
+    R(w) is the sum of |w| (λ is `settings.l1`) or of w²/2 (`settings.l2`) over the weights of all
+    layers so far. The biases and the scales of batch normalisation are left out.
     """
     weights = [layer.weights for layer in layers_of(tf.get_default_graph())]
     weights = [w for w in weights if w.shape.ndims > 1]
@@ -46,23 +39,12 @@ def weight_penalty(settings: Namespace) -> tf.Tensor | float:
 
 
 def smooth_labels(one_hot: tf.Tensor, settings: Namespace) -> tf.Tensor:
-    """Spread a part of each label's probability over all classes with `--label-smoothing`.
+    """Spread the fraction `settings.label_smoothing` of each label evenly over all classes.
 
-    The loss then no longer asks for ever larger logits, and an image that resembles two classes
-    pulls the weights less.
-
-    Args:
-        one_hot: float32 [n, classes], 1 for the true class.
-        settings: `label_smoothing`, the part, below 1; with None or 0 nothing changes.
-
-    Returns:
-        float32 [n, classes]: label_smoothing / classes, and for the true class 1 − label_smoothing
-        more.
-
-    Source: Szegedy et al., "Rethinking the Inception architecture", 2015 (arXiv 1512.00567).
+    Takes and returns float32 [n, classes]; with None or 0 nothing changes. Source: Szegedy et al.,
+    "Rethinking the Inception architecture", 2015 (arXiv 1512.00567).
     """
-    smoothing = settings.label_smoothing
-    if not smoothing:
+    if not (smoothing := settings.label_smoothing):
         return one_hot
     return (1 - smoothing) * one_hot + smoothing / one_hot.shape.as_list()[1]
 
@@ -122,8 +104,7 @@ class OptimizerChoice(NamedTuple):
 
     new: Callable[[tf.Tensor], tf.train.Optimizer]
     learning_rate: float
-    # Two of them compute the weights as the rate times a sum over all gradients so far. A schedule
-    # that takes their rate to zero would take the weights to zero, too.
+    # Two of them compute weights as the rate times a sum of gradients: none is left at a rate of 0.
     decay: str = "one-cycle"
 
 

@@ -63,7 +63,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     num_steps = num_training_steps(settings, len(train))
     require_stages_within(settings, num_steps)
     print(data.describe())
-    print(f"Network:\n{_layer_table(session.graph)}")
+    print(f"Network:\n{layer_table(session.graph)}")
     print(session.step_description)
     print(recipe_line(settings, num_steps))
     counts = _counts_steps(session.graph, state.net.train_step)
@@ -119,7 +119,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                 )
 
 
-def _layer_table(graph: tf.Graph) -> str:
+def layer_table(graph: tf.Graph) -> str:
     """Return a table of the graph's layers: name, output shape, parameters, and their total."""
     rows = [
         (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)

@@ -5,6 +5,7 @@ import json
 from benchmarks import frontier
 from common import UserError
 
+import numpy as np
 import pytest
 import shell
 from PIL import Image
@@ -36,12 +37,13 @@ def test_a_results_file_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_the_picture_is_that_of_the_results(tmp_path):
-    """Drawn again, the picture of the documentation looks the same."""
+    """Drawn again from the results files, our own points lie where the page shows them."""
     docs = shell.REPOSITORY / "docs"
     frontier.draw(tmp_path / "drawn.png", frontier.measured(docs / "results"))
     drawn, kept = (
-        Image.open(path).convert("L").resize((200, 100))
+        np.asarray(Image.open(path).convert("RGB").resize((429, 234)), np.int32)
         for path in (tmp_path / "drawn.png", docs / "pictures" / "records.png")
     )
-    differences = [abs(a - b) for a, b in zip(drawn.getdata(), kept.getdata(), strict=True)]
-    assert max(differences) < 60
+    coloured = [np.ptp(pixels, axis=2) > 60 for pixels in (drawn, kept)]  # our own points
+    assert coloured[0].sum() > 100
+    np.testing.assert_array_equal(*coloured)

@@ -1,6 +1,7 @@
 """common/layers.py against NumPy: forward, gradients, parameter counts, dropout."""
 
 from common import layers
+from common.training import layer_table
 
 import numpy as np
 import pytest
@@ -234,12 +235,12 @@ def test_dropout_of_nothing_adds_nothing_to_the_graph():
     assert layers.dropout(ones, 0, tf.constant(True)) is ones
 
 
-def test_describe_lists_every_layer_with_its_parameters(graph):
+def test_the_table_of_layers_lists_every_layer_with_its_parameters(graph):
     x = tf.zeros([1, 28, 28, 1])
     layer, _ = layers.new_conv_layer(x, 1, 5, 16)
     layer, num_features = layers.flatten_layer(layer)
     layers.new_fc_layer(layer, num_features, 10, use_relu=False)
-    assert [line.split() for line in layers.describe(graph).splitlines()] == [
+    assert [line.split() for line in layer_table(graph).splitlines()] == [
         ["conv1", "14", "×", "14", "×", "16", "416"],  # 5 · 5 · 1 · 16 + 16
         ["fc1", "10", "31,370"],  # 14 · 14 · 16 · 10 + 10
         ["total", "31,786"],

@@ -20,7 +20,8 @@ RESULTS = json.loads((REPOSITORY / "docs" / "results" / "README.json").read_text
 
 COMPARISONS = sorted((REPOSITORY / "docs" / "results").glob("*.json"))
 # See below, and test_benchmarks.py.
-OTHERS = ("performance", "robustness", "sizes", "preparation")
+TABLES = ("preparation", "scaling", "draw")
+OTHERS = ("performance", "robustness", "sizes", *TABLES)
 COMPARISONS = [path for path in COMPARISONS if path.stem not in OTHERS]
 
 
@@ -38,9 +39,10 @@ def sections():
         path = REPOSITORY / "docs" / "results" / f"{part}.json"
         if path.exists():
             yield "robustness.md", part, text_of(json.loads(path.read_text()))
-    path = REPOSITORY / "docs" / "results" / "preparation.json"
-    for name, one in json.loads(path.read_text()).items() if path.exists() else ():
-        yield "preparation.md", name, table_section(one)
+    for page in TABLES:
+        path = REPOSITORY / "docs" / "results" / f"{page}.json"
+        for name, one in json.loads(path.read_text()).items():
+            yield f"{page}.md", name, table_section(one)
 
 
 @pytest.mark.parametrize(("page", "name", "text"), list(sections()))
