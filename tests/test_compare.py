@@ -102,6 +102,7 @@ def test_the_shift_is_that_of_the_exported_models(finished):
     assert row["shifted_mean"] == pytest.approx(np.mean(accuracies))
 
 
+@pytest.mark.slow
 def test_robustness_of_two_models_on_a_few_images(tmp_path, capsys):
     data = load_data()
     images, labels = data.train.images.reshape(-1, 28, 28), data.train.labels
@@ -171,6 +172,7 @@ def test_a_run_killed_in_its_first_save_starts_from_the_beginning(tmp_path):
     assert results["models"][0]["test_accuracies"] == [accuracy]
 
 
+@pytest.mark.slow
 def test_a_kept_run_is_credited_to_the_machine_that_trained_it(tmp_path):
     here = describe_machine()
     assert compare_fast(tmp_path)["machine"] == here

@@ -79,7 +79,9 @@ def test_an_untrained_net_guesses(mnist, tmp_path, name):
     assert 0.02 < result.accuracy < 0.25
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(
+    "name", ["mnist_softmax", "mnist_mlp", pytest.param("mnist_cnn", marks=pytest.mark.slow)]
+)
 def test_a_net_can_memorise_fifty_images(mnist, tmp_path, name):
     """If it cannot, something between the data and the gradients is broken."""
     train_, validation = mnist.train.first(50), mnist.validation.first(200)

@@ -32,6 +32,7 @@ def test_short_runs_get_more_steps():
         assert settings.iterations >= 300
 
 
+@pytest.mark.slow
 def test_fewer_images_than_there_are(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sizes, "MIN_STEPS", 20)
     data = load_data(train_size=5_000)

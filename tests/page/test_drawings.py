@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 NETS = ("softmax", "mlp", "cnn")
 
 
+@pytest.mark.slow
 def test_the_cnn_reads_ten_digits_that_are_drawn_with_the_mouse(page):
     wrong, right = [], np.zeros(len(NETS), int)
     for name in strokes.UPRIGHT:

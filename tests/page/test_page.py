@@ -261,6 +261,7 @@ def test_a_filter_slides_over_the_image(page):
     assert sum(terms) == pytest.approx(result, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_answers_are_spoken_when_the_hand_rests(page):
     from playwright.sync_api import expect
 
