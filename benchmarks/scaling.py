@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.options import command_line
 from benchmarks.pages import DOCS, REPOSITORY, publish_tables, require_markers, table
 from benchmarks.scaling_model import BATCH_SIZE, LARGE, SMALL, Measured, fit, limits, predict
 from common import UserError
@@ -34,9 +35,9 @@ from common.session import new_session
 
 from tqdm import tqdm
 
+COMMAND = "python -m benchmarks.scaling"
 PAGE = DOCS / "scaling.md"
 MARKERS = ("measured", "model")
-STEPS = 100
 WARM_UP = 10
 MACHINES = (8, 64, 512)
 
@@ -195,11 +196,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         UserError: a process failed, or the page cannot be read or written.
         SystemExit: a usage error (status 2).
     """
-    parser = new_parser("python -m benchmarks.scaling", __doc__)
+    parser = new_parser(COMMAND, __doc__)
     parser.add_argument(
         "--steps",
         type=parse_count,
-        default=STEPS,
+        default=100,
         metavar="N",
         help="training steps to time for each number of processes",
     )
@@ -222,9 +223,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     start = time.perf_counter()
     found = tables(arguments.steps)
     if arguments.update_docs:
-        command = "python -m benchmarks.scaling --update-docs"
-        command += "" if arguments.steps == STEPS else f" --steps {arguments.steps}"
-        publish_tables(PAGE, found, command, time.perf_counter() - start)
+        publish_tables(PAGE, found, command_line(COMMAND, argv), time.perf_counter() - start)
     else:
         print("\n\n".join(table(*one) for one in found.values()))
 

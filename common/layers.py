@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -285,7 +285,11 @@ def _next_name(kind: str) -> str:
 
 
 def _note_layer(
-    scope: str, output: tf.Tensor, weights: tf.Variable, biases: Any, positions: int = 1
+    scope: str,
+    output: tf.Tensor,
+    weights: tf.Variable,
+    biases: tf.Variable | None,
+    positions: int = 1,
 ) -> None:
     """Note a layer whose weights are used once at each of so many positions."""
     multiply_adds = positions * math.prod(weights.shape.as_list())
