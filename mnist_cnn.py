@@ -33,7 +33,7 @@ from common.data import DataSets, load_data
 from common.evaluation import accuracy_message, confusion_message, evaluate
 from common.layers import flatten_layer, new_conv_layer, new_fc_layer
 from common.networks import OTHER_NETWORKS, RECIPES, Net, conv_options, new_hidden_layers
-from common.objective import new_optimizer, smooth_labels, weight_penalty
+from common.objective import new_optimizer, soft_labels, weight_penalty
 from common.run.report import report
 from common.session import new_session
 from common.settings import parse_settings
@@ -85,6 +85,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_norm=False,
         dropout=0.3,
         augment=False,
+        teacher=None,
         input_channel=None,
     )
 
@@ -115,7 +116,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         logits = new_fc_layer(layer, num_features, num_classes, settings.relu_last)  # [n, 10]
 
         # The loss: cross-entropy between the true class and the predicted probabilities.
-        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)  # [n, 10], 1 and zeros
+        one_hot = soft_labels(tf.one_hot(y_true, num_classes), images, settings)  # [n, 10]
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]

@@ -22,7 +22,7 @@ from common.data import DataSets, load_data
 from common.evaluation import accuracy_message, confusion_message, evaluate
 from common.layers import new_fc_layer
 from common.networks import Net
-from common.objective import new_optimizer, smooth_labels, weight_penalty
+from common.objective import new_optimizer, soft_labels, weight_penalty
 from common.run.report import report
 from common.session import new_session
 from common.settings import parse_settings
@@ -66,7 +66,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         logits = new_fc_layer(images, num_pixels, num_classes, activation=None)  # [n, 10]
 
         # The loss: cross-entropy between the true class and the predicted probabilities.
-        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)  # [n, 10], 1 and zeros
+        one_hot = soft_labels(tf.one_hot(y_true, num_classes), images, settings)  # [n, 10]
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}  # each [n]

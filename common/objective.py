@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from common.layers import layers_of
+from common.run.teacher import with_teacher
 
 import tensorflow.compat.v1 as tf
 
@@ -38,15 +39,17 @@ def weight_penalty(settings: Namespace) -> tf.Tensor | float:
     return penalty
 
 
-def smooth_labels(one_hot: tf.Tensor, settings: Namespace) -> tf.Tensor:
-    """Spread the fraction `settings.label_smoothing` of each label evenly over all classes.
+def soft_labels(one_hot: tf.Tensor, images: tf.Tensor, settings: Namespace) -> tf.Tensor:
+    """Mix labels with what `--teacher` says, or with all classes alike (`--label-smoothing`).
 
-    Takes and returns float32 [n, classes]; with None or 0 nothing changes. Source: Szegedy et al.,
-    "Rethinking the Inception architecture", 2015 (arXiv 1512.00567).
+    Takes and returns float32 [n, classes]; `images` are float32 [n, pixels]. Without these flags
+    nothing changes. Sources: `with_teacher`; Szegedy et al., 2015 (arXiv 1512.00567).
     """
-    if not (smoothing := settings.label_smoothing):
-        return one_hot
-    return (1 - smoothing) * one_hot + smoothing / one_hot.shape.as_list()[1]
+    if teacher := vars(settings).get("teacher"):
+        one_hot = with_teacher(one_hot, images, teacher)
+    if smoothing := settings.label_smoothing:
+        one_hot = (1 - smoothing) * one_hot + smoothing / one_hot.shape.as_list()[1]
+    return one_hot
 
 
 def constant(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
@@ -133,8 +136,7 @@ def new_optimizer(settings: Namespace, num_steps: int) -> Optimizer:
     """Return the settings' optimizer with its schedule, for a run of `num_steps` steps."""
     with tf.name_scope("train"):
         step = tf.train.get_or_create_global_step()
-        schedule = SCHEDULES[settings.decay]
-        rate = schedule(settings.learning_rate, step, num_steps, settings)
+        rate = SCHEDULES[settings.decay](settings.learning_rate, step, num_steps, settings)
         rate = tf.identity(rate, name="learning_rate")
         tf.add_to_collection(RATES, rate)
         optimizer = OPTIMIZERS[settings.optimizer].new(rate)
@@ -203,8 +205,7 @@ class Optimizer(tf.train.Optimizer):
 
             updates = graph.get_collection(tf.GraphKeys.UPDATE_OPS)
             train_step = apply(loss, gradients, updates)
-        obstacle = self._obstacle(options)
-        noted = TrainingStep(train_step, loss, variables, updates, apply, obstacle)
+        noted = TrainingStep(train_step, loss, variables, updates, apply, self._obstacle(options))
         graph.add_to_collection(STEPS, noted)
         return train_step
 
@@ -284,8 +285,7 @@ def _without_none(
     pairs = [pair for pair in pairs if pair[0] is not None]
     if not pairs:
         raise ValueError("there are no gradients: the loss depends on none of the variables")
-    gradients, variables = zip(*pairs, strict=True)
-    return gradients, variables
+    return tuple(zip(*pairs, strict=True))
 
 
 class TrainingStep(NamedTuple):

@@ -102,6 +102,12 @@ FLAGS: dict[str, dict[str, Flag]] = {
             parse_fraction,
             "fraction of each label's probability that is spread over all classes (default: none)",
         ),
+        "teacher": Flag(
+            Path,
+            "folder of a finished run whose net also says what each training image shows; learn "
+            "nine parts of its probabilities and one part of the label (default: the label only)",
+            **MLP_CNN,
+        ),
         "l1": Flag(parse_penalty, "add X times the sum of all |weights| to the loss", 0.0),
         "l2": Flag(parse_penalty, "add X times half the sum of all weights² to the loss", 0.0),
         "moving_average": Flag(

@@ -23,6 +23,7 @@ from common.run.checkpoints import Checkpoints, advice
 from common.run.film import filming
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
+from common.run.teacher import introduction
 from common.session import diverged, global_step
 from common.settings import require_stages_within
 
@@ -66,6 +67,8 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     print(f"Network:\n{layer_table(session.graph)}")
     print(session.step_description)
     print(recipe_line(settings, num_steps))
+    if line := introduction(session, train):
+        print(line)
     counts = _counts_steps(session.graph, state.net.train_step)
     count_step = None if counts else _new_count(session.graph)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})

@@ -29,7 +29,7 @@ from common.data import DataSets, Split, load_data
 from common.evaluation import BATCH_SIZE, accuracy_message, confusion_message, evaluate
 from common.layers import dropout, layers_of, new_fc_layer
 from common.networks import Net
-from common.objective import new_optimizer, smooth_labels, weight_penalty
+from common.objective import new_optimizer, soft_labels, weight_penalty
 from common.parallel import map_batches
 from common.process.text import visible
 from common.run.report import report
@@ -125,7 +125,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         # The new layer.
         layer = dropout(bottleneck, settings.dropout, is_training)
         logits = new_fc_layer(layer, num_features, num_classes, settings.relu_last)  # [n, classes]
-        one_hot = smooth_labels(tf.one_hot(y_true, num_classes), settings)
+        one_hot = soft_labels(tf.one_hot(y_true, num_classes), images, settings)
         cross_entropy = tf.nn.softmax_cross_entropy_with_logits(labels=one_hot, logits=logits)
         squared_error = tf.reduce_sum(tf.square(logits - one_hot), axis=1)
         errors = {"cross-entropy": cross_entropy, "squared-error": squared_error}

@@ -38,7 +38,7 @@ PACKAGES = {
 OF_PACKAGES = {
     *("datasets.idx", "datasets.reading", "parallel", "plots", "process.arguments"),
     *("process.errors", "process.signals", "process.status", "process.text", "run.files"),
-    *("run.checkpoints", "run.film", "run.progress", "run.summaries"),
+    *("run.checkpoints", "run.film", "run.progress", "run.summaries", "run.teacher"),
 }
 
 

@@ -134,9 +134,9 @@ def test_cosine_by_hand():
 def test_label_smoothing_spreads_a_part_of_the_probability_over_all_classes():
     """0.2 of the probability: 0.05 for each of four classes, and 0.8 more for the true one."""
     with tf.Graph().as_default(), tf.Session() as session:
-        one_hot = tf.one_hot([2, 0], 4)
-        assert objective.smooth_labels(one_hot, Namespace(label_smoothing=0)) is one_hot
-        labels = session.run(objective.smooth_labels(one_hot, Namespace(label_smoothing=0.2)))
+        one_hot, images = tf.one_hot([2, 0], 4), tf.zeros([2, 36])
+        assert objective.soft_labels(one_hot, images, Namespace(label_smoothing=0)) is one_hot
+        labels = session.run(objective.soft_labels(one_hot, images, Namespace(label_smoothing=0.2)))
     expected = [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]]
     np.testing.assert_allclose(labels, expected, rtol=1e-6)
 

@@ -16,6 +16,7 @@ from common import UsageError, UserError
 from common.process.text import visible
 from common.run.files import explained, reason_of
 from common.run.state import VARIABLE, Found, State, found_checkpoints
+from common.run.teacher import checksum
 
 import tensorflow.compat.v1 as tf
 
@@ -36,7 +37,7 @@ def decisive_settings(settings: Namespace) -> dict[str, Any]:
     The values are as JSON gives them back. Which data are used is told by their fingerprint.
     """
     chosen = {name: value for name, value in vars(settings).items() if name not in FREE_SETTINGS}
-    return json.loads(json.dumps(chosen))
+    return json.loads(json.dumps(chosen, default=str))  # a path
 
 
 class Checkpoints:
@@ -52,6 +53,8 @@ class Checkpoints:
         self._session = session
         self._folder = session.state.folder / "checkpoints"
         self._facts = decisive_settings(session.state.settings) | facts
+        if teacher := self._facts.get("teacher"):
+            self._facts["teacher"] = f"{teacher} (checksum {checksum(teacher)})"
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = tf.train.get_or_create_global_step()
             self._state = tf.Variable("", trainable=False, name=VARIABLE)
