@@ -23,6 +23,7 @@ Activation = Callable[[tf.Tensor], tf.Tensor]
 ACTIVATIONS: dict[str, Activation] = {
     "relu": tf.nn.relu,
     "relu6": tf.nn.relu6,
+    "elu": tf.nn.elu,
     "softplus": tf.nn.softplus,
     "sigmoid": tf.sigmoid,
     "tanh": tf.tanh,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from common.layers import (
@@ -156,20 +157,30 @@ def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
     return new_hidden_layers(layer, num_features, (256,), settings, is_training)
 
 
-def tiny(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+def tiny(
+    x_image: tf.Tensor,
+    settings: Namespace,
+    is_training: tf.Tensor,
+    widths: tuple[int, ...] = (16, 28, 38, 44),
+) -> tuple[tf.Tensor, int]:
     """Few weights: separable convolutions, and an average in place of a large hidden layer.
 
     Sources: Chollet, "Xception", 2016 (arXiv 1610.02357), for the convolutions; Lin et al.,
     "Network in network", 2013 (arXiv 1312.4400), for the average.
     """
     activation = hidden_activation(settings, is_training)
-    layer, _ = new_conv_layer(x_image, 1, 3, 16, activation=activation, padding="VALID")  # 13 × 13
-    for num_channels, num_filters in ((16, 28), (28, 38), (38, 44)):  # 11 × 11, 9 × 9, 7 × 7
+    layer, _ = new_conv_layer(x_image, 1, 3, widths[0], activation=activation, padding="VALID")
+    for num_channels, num_filters in pairwise(widths):  # 13 × 13, then 11 × 11, 9 × 9, …
         layer = new_depthwise_layer(layer, num_channels, 3)
         layer, _ = new_conv_layer(
             layer, num_channels, 1, num_filters, use_pooling=False, activation=activation
         )
     return average_layer(layer)  # [n, 44]
+
+
+def micro(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
+    """The network tiny with one layer more, and narrower: fewer than 1,000 parameters."""
+    return tiny(x_image, settings, is_training, widths=(8, 9, 10, 10, 9))  # [n, 9]
 
 
 OTHER_NETWORKS = {
@@ -179,6 +190,7 @@ OTHER_NETWORKS = {
     "fast": fast,
     "best": best,
     "tiny": tiny,
+    "micro": micro,
 }
 
 # What a network's own recipe changes in the script's recipe.
@@ -192,4 +204,11 @@ RECIPES = {
     },
     "best": {"epochs": 8, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
     "tiny": {"epochs": 30, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
+    "micro": {
+        "epochs": 60,
+        "learning_rate": 0.08,
+        "batch_norm": True,
+        "dropout": 0.0,
+        "activation": "elu",
+    },
 }

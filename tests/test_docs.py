@@ -62,11 +62,13 @@ WIDE += "--learning-rate 0.004 --label-smoothing 0.1 --epochs 70"
 FAST = "mnist_cnn.py --network fast"
 SHORT = "--no-batch-norm --dropout 0 --batch-size 128 --iterations 265 --learning-rate 0.015 "
 SHORT += "--label-smoothing 0.1"
+TAUGHT = "mnist_mlp.py --teacher runs/teacher --dropout 0"
 TINY = "mnist_cnn.py --network tiny --augment"
 SMALLER = "mnist_cnn.py --epochs 1 --conv 3x16 3x36"
 FEWER = "mnist_cnn.py --epochs 1 --conv 5x8 5x16"
 QUOTED = {
     "augmentation": lambda _, of: [of(WIDE), of("mnist_cnn.py --network best --augment")],
+    "distillation": lambda _, of: [of("mnist_mlp.py"), of(TAUGHT)],
     "exercises": lambda _, of: errors_more(of, SMALLER, FEWER),
     "fashion-mnist": lambda _, of: [of(f"mnist_{net}.py") for net in ("softmax", "mlp", "cnn")],
     "fast": lambda _, of: [

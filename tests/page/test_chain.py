@@ -35,6 +35,7 @@ NETS = {
 MORE = {
     "lenet5": (mnist_cnn, "--network lenet5"),
     "tiny": (mnist_cnn, "--network tiny"),
+    "micro": (mnist_cnn, "--network micro"),
     "stride": (mnist_cnn, "--conv 3x4 4x6 --fc 12 --pooling stride --activation softplus"),
     "none": (mnist_cnn, "--conv 3x4 3x2 --fc 9 --pooling none --activation relu6 --relu-last"),
     "first": (mnist_cnn, "--conv 3x4 5x6 --fc 12 --activate-first --batch-norm"),
