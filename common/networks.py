@@ -205,7 +205,7 @@ RECIPES = {
     "best": {"epochs": 8, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
     "tiny": {"epochs": 30, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
     "micro": {
-        "epochs": 60,
+        "epochs": 50,
         "learning_rate": 0.08,
         "batch_norm": True,
         "dropout": 0.0,
