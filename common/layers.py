@@ -128,6 +128,7 @@ def new_conv_layer(
     activation: Activation | None = tf.nn.relu,
     activate_first: bool = False,
     padding: str = "SAME",
+    use_biases: bool = True,
 ) -> tuple[tf.Tensor, tf.Variable]:
     """Add a convolution with 2 × 2 max-pooling and ReLU.
 
@@ -142,6 +143,7 @@ def new_conv_layer(
         activate_first: activate before pooling, not after it.
         padding: SAME puts zeros around the image, which keeps its height and width; VALID does not,
             and filter_size − 1 rows and columns are lost.
+        use_biases: a bias before a batch normalisation has no effect, and may be left out.
 
     Returns:
         the layer, float32 [n, ⌈height/2⌉, ⌈width/2⌉, num_filters] (the full size without pooling),
@@ -151,17 +153,18 @@ def new_conv_layer(
     activation = activation or tf.identity
     with tf.name_scope(_next_name("conv")) as scope:
         weights = new_weights([filter_size, filter_size, num_input_channels, num_filters])
-        biases = new_biases(num_filters)
+        biases = new_biases(num_filters) if use_biases else None
+        offset = biases if use_biases else tf.zeros([num_filters])
         stride = 2 if pooling == "stride" else 1
         layer = tf.nn.conv2d(input, weights, strides=stride, padding=padding)
         positions = math.prod(layer.shape.as_list()[1:3])
         if activate_first:
-            layer = POOLINGS[pooling](activation(tf.nn.bias_add(layer, biases)))
+            layer = POOLINGS[pooling](activation(tf.nn.bias_add(layer, offset)))
         else:
             # Pool first: the largest of four stays the largest when the same bias is added to all
             # four and when ReLU cuts them at zero. So bias and ReLU are needed for a quarter of
             # the numbers only.
-            layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), biases))
+            layer = activation(tf.nn.bias_add(POOLINGS[pooling](layer), offset))
         _note_layer(scope, layer, weights, biases, positions)
     return layer, weights
 

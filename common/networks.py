@@ -162,25 +162,25 @@ def tiny(
     settings: Namespace,
     is_training: tf.Tensor,
     widths: tuple[int, ...] = (16, 28, 38, 44),
+    use_biases: bool = True,
 ) -> tuple[tf.Tensor, int]:
     """Few weights: separable convolutions, and an average in place of a large hidden layer.
 
     Sources: Chollet, "Xception", 2016 (arXiv 1610.02357), for the convolutions; Lin et al.,
     "Network in network", 2013 (arXiv 1312.4400), for the average.
     """
-    activation = hidden_activation(settings, is_training)
-    layer, _ = new_conv_layer(x_image, 1, 3, widths[0], activation=activation, padding="VALID")
+    options = {"activation": hidden_activation(settings, is_training), "use_biases": use_biases}
+    layer, _ = new_conv_layer(x_image, 1, 3, widths[0], padding="VALID", **options)
     for num_channels, num_filters in pairwise(widths):  # 13 × 13, then 11 × 11, 9 × 9, …
         layer = new_depthwise_layer(layer, num_channels, 3)
-        layer, _ = new_conv_layer(
-            layer, num_channels, 1, num_filters, use_pooling=False, activation=activation
-        )
+        layer, _ = new_conv_layer(layer, num_channels, 1, num_filters, use_pooling=False, **options)
     return average_layer(layer)  # [n, 44]
 
 
 def micro(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
     """The network tiny with one layer more, and narrower: fewer than 1,000 parameters."""
-    return tiny(x_image, settings, is_training, widths=(8, 9, 10, 10, 9))  # [n, 9]
+    use_biases = not settings.batch_norm  # before a normalisation they have no effect
+    return tiny(x_image, settings, is_training, (8, 10, 10, 10, 9), use_biases)  # [n, 9]
 
 
 OTHER_NETWORKS = {

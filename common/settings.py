@@ -104,8 +104,8 @@ FLAGS: dict[str, dict[str, Flag]] = {
         ),
         "teacher": Flag(
             Path,
-            "folder of a finished run whose net also says what each training image shows; learn "
-            "nine parts of its probabilities and one part of the label (default: the label only)",
+            "folder of a finished run on the same data: learn nine parts of its net's "
+            "probabilities and one part of the label (default: the label alone)",
             **MLP_CNN,
         ),
         "l1": Flag(parse_penalty, "add X times the sum of all |weights| to the loss", 0.0),

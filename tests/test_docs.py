@@ -55,6 +55,11 @@ def shifted_by_two(results):
     return (100 * accuracy[:3]).tolist()
 
 
+def parameters(results, command):
+    (row,) = [row for row in results["models"] if row["name"] == command]
+    return row["parameters"]
+
+
 FRAMEWORKS = ("plain", "pytorch", "pytorch-tuned", "pytorch-compiled", "jax", "keras")
 FRAMEWORKS += ("keras-without-jit",)
 WIDE = "mnist_mlp.py --augment --hidden 1024 512 --batch-norm --dropout 0 --batch-size 256 "
@@ -63,6 +68,7 @@ FAST = "mnist_cnn.py --network fast"
 SHORT = "--no-batch-norm --dropout 0 --batch-size 128 --iterations 265 --learning-rate 0.015 "
 SHORT += "--label-smoothing 0.1"
 TAUGHT = "mnist_mlp.py --teacher runs/teacher --dropout 0"
+MICRO = "mnist_cnn.py --network micro --augment"
 TINY = "mnist_cnn.py --network tiny --augment"
 SMALLER = "mnist_cnn.py --epochs 1 --conv 3x16 3x36"
 FEWER = "mnist_cnn.py --epochs 1 --conv 5x8 5x16"
@@ -77,7 +83,9 @@ QUOTED = {
     ],
     "performance": lambda results, _: ratios(results),
     "robustness": lambda results, _: shifted_by_two(results),
-    "smallest": lambda results, of: [results["models"][0]["parameters"], of(TINY)],
+    "smallest": lambda results, of: [
+        number for one in (MICRO, TINY) for number in (parameters(results, one), of(one))
+    ],
 }
 
 

@@ -6,7 +6,7 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import UserError
+from common import UsageError, UserError
 from common.process.text import visible
 from common.run.files import reason_of
 from common.run.signature import find_tensors
@@ -53,9 +53,17 @@ def introduction(session: tf.Session, train: Split) -> str:
     Args:
         session: a session of `new_session`.
         train: the training examples; the first of them are used.
+
+    Raises:
+        UsageError: the run would overwrite its teacher.
     """
     lines = []
     for folder, probabilities in session.graph.get_collection(TEACHERS):
+        if session.state.folder.samefile(folder):
+            raise UsageError(
+                f"the run would overwrite its teacher {visible(folder)}. Choose another "
+                "--output-dir."
+            )
         some = train.first(NUM_TRIED)
         answers = session.run(probabilities, {session.state.net.x: some.images}).argmax(axis=1)
         right = int((answers == some.labels).sum())
@@ -66,7 +74,7 @@ def introduction(session: tf.Session, train: Split) -> str:
     return "\n".join(lines)
 
 
-def checksum(folder: Path) -> str:
+def checksum(folder: Path | str) -> str:
     """Return a checksum of a trained net, by which a resumed run tells that it is still the same.
 
     Raises:
@@ -75,29 +83,35 @@ def checksum(folder: Path) -> str:
     return f"{zlib.crc32(_saved_model(folder).read_bytes()):08x}"
 
 
-def _saved_model(folder: Path) -> Path:
-    path = Path(folder) / "saved_model" / "saved_model.pb"
+def _saved_model(folder: Path | str) -> Path:
+    inner = Path(folder) / "saved_model"
+    path = (inner if inner.is_dir() else Path(folder)) / "saved_model.pb"
     if not path.is_file():
         raise UserError(
-            f"no trained net in {visible(folder)}, which has no saved_model/saved_model.pb. Train "
-            "a teacher first, for example with python mnist_cnn.py, or name another with --teacher."
+            f"no trained net in {visible(folder)}: it has no saved_model/saved_model.pb. Train a "
+            "teacher first, for example with python mnist_cnn.py, or name another with --teacher."
         )
     return path
 
 
 def _probabilities(folder: Path, images: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Add the net to the default graph; its weights are constants there, which nothing trains."""
-    model = _saved_model(folder)
+    model = _saved_model(folder).parent
     try:
         with tf.Session(graph=tf.Graph()) as session:
-            loaded = tf.saved_model.load(session, ["serve"], str(model.parent))
-            x, y_pred = find_tensors(loaded, session.graph, model.parent)
+            loaded = tf.saved_model.load(session, ["serve"], str(model))
+            x, y_pred = find_tensors(loaded, session.graph, model)
             graph_def = session.graph.as_graph_def()
     except (tf.errors.OpError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise UserError(
-            f"{visible(model.parent)} cannot be loaded as a teacher: {visible(reason_of(error))}. "
-            "Train it again, or name another with --teacher."
+            f"{visible(model)} cannot be loaded as a teacher: {visible(reason_of(error))}. Train "
+            "it again, or name another with --teacher."
         ) from error
+    if any("Var" in node.op for node in graph_def.node):
+        raise UserError(
+            f"{visible(model)} cannot be a teacher, since its weights are variables. Name a net "
+            "with --teacher that mnist_softmax.py, mnist_mlp.py or mnist_cnn.py trained."
+        )
     expected = (num_classes, images.shape.as_list()[1])
     found = (y_pred.shape.as_list()[1], x.shape.as_list()[1])
     if found != expected:

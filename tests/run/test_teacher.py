@@ -147,6 +147,34 @@ def test_a_resumed_run_is_the_same_and_needs_the_same_teacher(train, teacher, tm
         train(folder, "--resume", teacher=other)
 
 
+def test_a_run_does_not_overwrite_its_teacher(train, teacher):
+    before = checksum(teacher)
+    with pytest.raises(UsageError, match=r"the run would overwrite its teacher .*--output-dir"):
+        train(teacher)
+    assert checksum(teacher) == before
+    assert shell.metrics_in(teacher)["model"] == "mnist_cnn"
+
+
+def test_a_saved_model_may_be_named_itself(train, teacher, tmp_path):
+    runs = [
+        train(tmp_path / name, teacher=folder)
+        for name, folder in (("run", teacher), ("model", teacher / "saved_model"))
+    ]
+    assert runs[0]["history"][-1]["train_loss"] == runs[1]["history"][-1]["train_loss"]
+
+
+def test_a_model_of_another_program_with_variables(train, tmp_path):
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.uint8, [None, 784])
+        y_pred = tf.nn.softmax(tf.matmul(tf.cast(x, tf.float32), tf.Variable(tf.zeros([784, 10]))))
+        session.run(tf.global_variables_initializer())
+        tf.saved_model.simple_save(
+            session, str(tmp_path / "saved_model"), {"images": x}, {"probabilities": y_pred}
+        )
+    with pytest.raises(UserError, match=r"cannot be a teacher, since its weights are variables"):
+        train(tmp_path / "student", teacher=tmp_path)
+
+
 def test_a_teacher_of_other_data_gets_a_line(train, noise, teacher, tmp_path, capsys):
     data = idx_files.write_data_set(tmp_path / "data", num_train=327)
     train(tmp_path / "student", "--data-dir", data, "--transpose")
