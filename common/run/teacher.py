@@ -43,6 +43,7 @@ def with_teacher(one_hot: tf.Tensor, images: tf.Tensor, folder: Path) -> tf.Tens
     """
     probabilities = _probabilities(folder, images, one_hot.shape.as_list()[1])
     tf.add_to_collection(TEACHERS, (folder, probabilities))
+    # In float32 a probability may be 0, which has no logarithm.
     softened = tf.nn.softmax(tf.log(probabilities + 1e-30) / TEMPERATURE)
     return (1 - WEIGHT) * one_hot + WEIGHT * softened
 
