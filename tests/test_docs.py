@@ -92,7 +92,7 @@ QUOTED = {
 def quoted(stem):
     """The numbers of a page's first sentence, if that is a result."""
     found = re.match(r"# [^\n]*\n\n\*\*(.*?)\*\*", (DOCS / f"{stem}.md").read_text(), re.DOTALL)
-    return re.findall(r"\d+(?:,\d{3})+|\d+\.\d+|\d+(?= %)", found[1]) if found else []
+    return re.findall(r"\d+(?:,\d{3})+|\d+\.\d+|\d+(?= %| parameters)", found[1]) if found else []
 
 
 def test_every_result_on_top_has_its_numbers_here():

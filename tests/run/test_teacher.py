@@ -184,7 +184,7 @@ def test_a_teacher_of_other_data_gets_a_line(train, noise, teacher, tmp_path, ca
 
 
 def test_no_teacher_there(train, tmp_path):
-    with pytest.raises(UserError, match=r"no trained net in .*nobody, .*or name another with"):
+    with pytest.raises(UserError, match=r"no trained net in .*nobody: .*or name another with"):
         train(tmp_path / "student", teacher=tmp_path / "nobody")
     assert not (tmp_path / "student").exists()
 
