@@ -48,7 +48,7 @@ NO_KERAS = {"TF_USE_LEGACY_KERAS": "1"}
         # 91.7 ± 0.3 % in 40 runs, the lowest 90.5 %: they set no seed.
         (old_scripts.BEGINNERS, 1_000, 0.895, 0.93),
         pytest.param(old_scripts.HVASS_01, 1_000, 0.895, 0.93, marks=pytest.mark.slow),
-        (old_scripts.FIVE_LAYERS, 500, 0.9, 0.98),
+        pytest.param(old_scripts.FIVE_LAYERS, 500, 0.9, 0.98, marks=pytest.mark.slow),
     ],
     ids=["MNIST for ML Beginners", "Hvass 01", "Görner, five layers, 500 of 10,000 steps"],
 )

@@ -27,8 +27,11 @@ def data():
 
 @pytest.mark.parametrize(
     ("kind", "asynchronous"),
-    [(SOFTMAX, False), (MLP, False), (CNN, False), (SOFTMAX, True)],
-    ids=["softmax", "MLP", "CNN", "asynchronous"],
+    [
+        *((SOFTMAX, False), (MLP, False), (SOFTMAX, True)),
+        pytest.param(CNN, False, marks=pytest.mark.slow),
+    ],
+    ids=["softmax", "MLP", "asynchronous", "CNN"],
 )
 def test_some_steps_end_where_those_of_one_machine_end(
     monkeypatch, data, tmp_path, kind, asynchronous

@@ -69,7 +69,7 @@ def test_a_full_disk_at_any_write_is_a_sentence_and_the_old_run_stays(small_disk
     filler.unlink()
     failures = 0
     capsys.readouterr()
-    for kilobytes in range(0, 400, 30):
+    for kilobytes in range(0, 400, 45):
         stat = os.statvfs(small_disk)
         free = stat.f_bavail * stat.f_frsize
         filler.write_bytes(bytes(max(0, free - kilobytes * 1024)))
