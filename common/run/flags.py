@@ -38,7 +38,8 @@ def flags_of(script: str | None, settings: Mapping[str, Any]) -> list[str]:
         else:
             many = isinstance(value, list)
             pairs = [tuple(x) if isinstance(x, list) else x for x in value] if many else value
-            flags += [f"--{dashes(name)}", *shown(pairs).split()]
+            words = shown(pairs).split() if many else [shown(pairs)]  # a path may have spaces
+            flags += [f"--{dashes(name)}", *words]
     return flags
 
 

@@ -173,6 +173,7 @@ def test_the_flags_of_a_run_are_those_that_were_typed(typed):
 
 def test_the_flags_of_an_mlp():
     typed = ["--hidden", "9", "8", "--batch-norm", "--moving-average", "0.9"]
+    typed += ["--teacher", "runs/a teacher"]
     assert sorted(flags_of_a_run(mnist_mlp, *typed)) == sorted(typed)
 
 
