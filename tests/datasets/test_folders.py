@@ -144,6 +144,7 @@ def test_pictures_of_other_kinds_become_the_same_grey_images(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_photos_are_prepared_once_and_then_trained_on(tmp_path, capsys):
     """The whole way: photos of several sizes → .npz → a trained net → its names in the report."""
     write_tree(tmp_path / "photos", size=90, num_train=40)

@@ -91,6 +91,7 @@ def test_a_full_disk_at_any_write_is_a_sentence_and_the_old_run_stays(small_disk
     assert shell.metrics_in(run)["seed"] == 1  # and the last run is complete
 
 
+@pytest.mark.slow
 def test_a_disk_that_turns_read_only_is_a_sentence(small_disk):
     run = small_disk / "run"
     mnist_softmax.main([*QUICK, "--output-dir", str(run)])
