@@ -55,9 +55,9 @@ def shifted_by_two(results):
     return (100 * accuracy[:3]).tolist()
 
 
-def parameters(results, command):
+def row_of(results, command):
     (row,) = [row for row in results["models"] if row["name"] == command]
-    return row["parameters"]
+    return row
 
 
 FRAMEWORKS = ("plain", "pytorch", "pytorch-tuned", "pytorch-compiled", "jax", "keras")
@@ -84,7 +84,7 @@ QUOTED = {
     "performance": lambda results, _: ratios(results),
     "robustness": lambda results, _: shifted_by_two(results),
     "smallest": lambda results, of: [
-        number for one in (MICRO, TINY) for number in (parameters(results, one), of(one))
+        number for one in (MICRO, TINY) for number in (row_of(results, one)["parameters"], of(one))
     ],
 }
 
@@ -106,8 +106,7 @@ def test_the_result_on_top_is_the_measured_one(stem):
     results = json.loads((DOCS / "results" / f"{stem}.json").read_text())
 
     def of(command):
-        (row,) = [row for row in results["models"] if row["name"] == command]
-        return 100 * row["test_mean"]
+        return 100 * row_of(results, command)["test_mean"]
 
     for number, value in zip(quoted(stem), QUOTED[stem](results, of), strict=True):
         number = number.replace(",", "")

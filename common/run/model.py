@@ -13,7 +13,7 @@ from common.run import familiarity
 from common.run.contents import number, parse_json, require, texts
 from common.run.export import CLASSES_FILE
 from common.run.metrics import require_shape
-from common.run.signature import check_probabilities, find_tensors
+from common.run.signature import check_probabilities, find_saved_model, find_tensors
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -54,9 +54,8 @@ class Model:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self.name = self.path.resolve().name
-        inner = self.path / "saved_model"
-        folder = inner if inner.is_dir() else self.path
-        if not (folder / "saved_model.pb").is_file():
+        folder = find_saved_model(self.path)
+        if folder is None:
             raise UserError(
                 f"no trained model in {self.path}: it has no saved_model/saved_model.pb. Train one "
                 "first, for example with python mnist_cnn.py, or name another with --model."

@@ -19,6 +19,13 @@ EXPECTED = (
 MOST_OFF = 0.01  # by which the sum of probabilities may differ from 1
 
 
+def find_saved_model(path: Path | str) -> Path | None:
+    """Return the SavedModel of an output directory, or `path` if it is one itself; else None."""
+    inner = Path(path) / "saved_model"
+    folder = inner if inner.is_dir() else Path(path)
+    return folder if (folder / "saved_model.pb").is_file() else None
+
+
 def find_tensors(loaded: Any, graph: tf.Graph, folder: Path) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the tensors of the images and of the probabilities.
 

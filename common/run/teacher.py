@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from common import UsageError, UserError
 from common.process.text import visible
 from common.run.files import reason_of
-from common.run.signature import find_tensors
+from common.run.signature import find_saved_model, find_tensors
 
 import tensorflow.compat.v1 as tf
 
@@ -81,23 +81,22 @@ def checksum(folder: Path | str) -> str:
     Raises:
         UserError: there is no such net.
     """
-    return f"{zlib.crc32(_saved_model(folder).read_bytes()):08x}"
+    return f"{zlib.crc32((_saved_model(folder) / 'saved_model.pb').read_bytes()):08x}"
 
 
 def _saved_model(folder: Path | str) -> Path:
-    inner = Path(folder) / "saved_model"
-    path = (inner if inner.is_dir() else Path(folder)) / "saved_model.pb"
-    if not path.is_file():
+    model = find_saved_model(folder)
+    if model is None:
         raise UserError(
             f"no trained net in {visible(folder)}: it has no saved_model/saved_model.pb. Train a "
             "teacher first, for example with python mnist_cnn.py, or name another with --teacher."
         )
-    return path
+    return model
 
 
 def _probabilities(folder: Path, images: tf.Tensor, num_classes: int) -> tf.Tensor:
     """Add the net to the default graph; its weights are constants there, which nothing trains."""
-    model = _saved_model(folder).parent
+    model = _saved_model(folder)
     try:
         with tf.Session(graph=tf.Graph()) as session:
             loaded = tf.saved_model.load(session, ["serve"], str(model))

@@ -38,10 +38,16 @@ class Small:
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def no_pictures():
+    """They would take longer than the rest."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "draw", lambda *_: [])
-        yield Small(tmp_path_factory.mktemp("small"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def small(no_pictures, tmp_path_factory):
+    return Small(tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture(scope="module")

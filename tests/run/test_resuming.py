@@ -5,12 +5,13 @@ import shutil
 import mnist_mlp
 import mnist_softmax
 from common import UsageError
-from common.run import report
 
 import idx_files
 import pytest
 import shell
 from test_scripts import assert_same_run
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 FLAGS = ["--hidden", "16", "--batch-size", "50", "--moving-average", "0.9"]
 DECAYS = {
@@ -21,14 +22,6 @@ DECAYS = {
     "cosine": [],
 }
 ENDLESS = ["constant", "exponential", "staircase"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_pictures():
-    """They would take longer than the rest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "draw", lambda *_: [])
-        yield
 
 
 @pytest.fixture(scope="module")

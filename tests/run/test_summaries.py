@@ -11,7 +11,6 @@ from common import UserError, training
 from common.data import load_data
 from common.layers import layers_of
 from common.objective import SCHEDULES
-from common.run import report
 from common.run.checkpoints import Checkpoints
 from common.run.summaries import summaries
 from common.session import new_session
@@ -20,6 +19,8 @@ import numpy as np
 import pytest
 import shell
 import tensorflow.compat.v1 as tf
+
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 CNN = ["--train-size", "500", "--epochs", "3", "--batch-size", "10", "--conv", "3x4", "--fc", "8"]
 SOFTMAX = ["--train-size", "300", "--epochs", "3", "--batch-size", "100"]
@@ -61,14 +62,6 @@ def scalars(values):
         for tag, steps in values.items()
         if all(value.HasField("simple_value") for value in steps.values())
     }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_pictures():
-    """They would take longer than the rest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "draw", lambda *_: [])
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import mnist_mlp
 import mnist_softmax
 from common import UsageError, UserError
 from common.data import load_data
-from common.run import report
 from common.run.model import Model
 from common.run.teacher import TEMPERATURE, WEIGHT, checksum, with_teacher
 
@@ -18,15 +17,9 @@ import shell
 import tensorflow.compat.v1 as tf
 from test_scripts import assert_same_run
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
+
 STUDENT = ["--hidden", "16", "--batch-size", "50", "--epochs", "3"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_pictures():
-    """They would take longer than the rest."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "draw", lambda *_: [])
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +45,22 @@ def train(noise, teacher):
     return train
 
 
+def write_model(folder, num_pixels, answer):
+    """Write folder/saved_model, whose probabilities are answer(pixels as float32)."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.uint8, [None, num_pixels])
+        y_pred = answer(tf.cast(x, tf.float32))
+        session.run(tf.global_variables_initializer())
+        tf.saved_model.simple_save(
+            session, str(folder / "saved_model"), {"images": x}, {"probabilities": y_pred}
+        )
+
+
+def constant(*probabilities):
+    """The same probabilities for each image."""
+    return lambda images: probabilities + 0 * tf.reduce_sum(images, axis=1, keepdims=True)
+
+
 @pytest.mark.parametrize("script", [mnist_mlp, mnist_cnn])
 @pytest.mark.parametrize("smoothing", [None, 0.2])
 def test_the_loss_is_the_cross_entropy_with_the_mixed_labels(script, smoothing, noise, teacher):
@@ -75,13 +84,7 @@ def test_the_loss_is_the_cross_entropy_with_the_mixed_labels(script, smoothing, 
 
 def test_a_label_by_hand(tmp_path):
     """Three classes, probabilities of 16/18, 1/18 and 1/18: their fourth roots are 2 to 1 to 1."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        x = tf.placeholder(tf.uint8, [None, 4])
-        known = tf.constant([[16 / 18, 1 / 18, 1 / 18]])
-        y_pred = known + 0 * tf.reduce_sum(tf.cast(x, tf.float32), axis=1, keepdims=True)
-        tf.saved_model.simple_save(
-            session, str(tmp_path / "saved_model"), {"images": x}, {"probabilities": y_pred}
-        )
+    write_model(tmp_path, 4, constant(16 / 18, 1 / 18, 1 / 18))
     with tf.Graph().as_default(), tf.Session() as session:
         labels = session.run(with_teacher(tf.one_hot([1], 3), tf.zeros([1, 4]), tmp_path))
     np.testing.assert_allclose(labels, [[0.45, 0.325, 0.225]], rtol=1e-5)
@@ -135,14 +138,8 @@ def test_a_resumed_run_is_the_same_and_needs_the_same_teacher(train, teacher, tm
         path.unlink()
     train(folder, "--resume", teacher=other)
     assert_same_run(folder, tmp_path / "whole")
-    model = other / "saved_model" / "saved_model.pb"
-    with tf.Graph().as_default(), tf.Session() as session:
-        x = tf.placeholder(tf.uint8, [None, 784])
-        y_pred = tf.reshape(tf.fill([tf.shape(x)[0], 10], 0.1), [-1, 10])
-        shutil.rmtree(model.parent)
-        tf.saved_model.simple_save(
-            session, str(model.parent), {"images": x}, {"probabilities": y_pred}
-        )
+    shutil.rmtree(other / "saved_model")
+    write_model(other, 784, constant(*[0.1] * 10))
     with pytest.raises(UsageError, match=r"teacher was .*checksum \w+\), now .*checksum"):
         train(folder, "--resume", teacher=other)
 
@@ -164,13 +161,10 @@ def test_a_saved_model_may_be_named_itself(train, teacher, tmp_path):
 
 
 def test_a_model_of_another_program_with_variables(train, tmp_path):
-    with tf.Graph().as_default(), tf.Session() as session:
-        x = tf.placeholder(tf.uint8, [None, 784])
-        y_pred = tf.nn.softmax(tf.matmul(tf.cast(x, tf.float32), tf.Variable(tf.zeros([784, 10]))))
-        session.run(tf.global_variables_initializer())
-        tf.saved_model.simple_save(
-            session, str(tmp_path / "saved_model"), {"images": x}, {"probabilities": y_pred}
-        )
+    def with_variables(images):
+        return tf.nn.softmax(tf.matmul(images, tf.Variable(tf.zeros([784, 10]))))
+
+    write_model(tmp_path, 784, with_variables)
     with pytest.raises(UserError, match=r"cannot be a teacher, since its weights are variables"):
         train(tmp_path / "student", teacher=tmp_path)
 
