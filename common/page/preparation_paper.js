@@ -117,7 +117,7 @@ window.Paper = (() => {
     if (Math.abs(mean(values, paper) - mean(values, ink)) < MIN_CONTRAST) return false;
     const stroke = halfWidth(ink);
     // A bold 0 has paper outside and inside: its stroke is not much wider than the inside.
-    if (halfWidth(paper) < 2.5 * stroke) return false;
+    if (halfWidth(paper) < 3 * stroke) return false;
     const closed = Grids.not(Grids.grow(Grids.not(Grids.grow(Grids.pad(filled, 4), 3)), 3));
     if (Grids.count(closed) - area > 0.01 * area) return false; // ink crosses the edge
     const least = Math.max(1.5 * stroke, LEAST_TABLE * Math.sqrt(area));

@@ -106,7 +106,7 @@ def _is_sheet(
         return False
     stroke = _half_width(ink)
     # A 0 in bold type has paper outside and inside: its stroke is not much wider than the inside.
-    return _half_width(paper) >= 2.5 * stroke and _is_on_table(
+    return _half_width(paper) >= 3 * stroke and _is_on_table(
         filled, paper, other, channel, max(1.5 * stroke, LEAST_TABLE * np.sqrt(area))
     )
 

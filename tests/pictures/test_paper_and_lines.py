@@ -12,6 +12,7 @@ import pytest
 from idx_files import sentence_of
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
+from sklearn.datasets import load_digits
 from test_pictures import difference
 
 PEN = np.array([26.0, 28.0, 58.0])
@@ -139,6 +140,19 @@ def test_a_frame_is_said_and_a_zero_is_no_frame(digits, tmp_path):
     assert prepare(saved(zero, tmp_path / "a.png")).notes == []
     plain = prepare(tmp_path / "a.png").images[0]
     assert difference(prepare(saved(speck, tmp_path / "b.png")).images[0], plain) < 8
+
+
+@pytest.mark.parametrize("k", [209, 500, 768, 1323])
+def test_the_loop_of_a_bold_digit_is_not_writing_on_a_sheet(k, tmp_path):
+    """Digits of 8 × 8 pixels have strokes so bold that a 0 or an 8 looks like a dark sheet."""
+    image = np.pad(load_digits().images[k], 2)
+    boxed = np.pad(np.pad(image, 1, constant_values=16), 4)
+    plain, framed = (
+        prepare(saved(255 - 255 / 16 * np.kron(one, np.ones((20, 20))), tmp_path / "a.png"))
+        for one in (image, boxed)
+    )
+    assert framed.notes[-1] == "a frame around the ink was left out"
+    assert difference(framed.images[0], plain.images[0]) < 12
 
 
 def test_a_small_picture_enlarged_by_repetition_is_smoothed(digits, tmp_path):
