@@ -33,7 +33,7 @@ from tqdm import tqdm
 
 COMMAND = "python -m benchmarks.pictures"
 PAGE = DOCS / "preparation.md"
-TABLES = ("other-people", "load-digits")
+TABLES = ("other-people", "load-digits", "usps")
 CONFIDENT = 0.99
 
 
