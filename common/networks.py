@@ -143,15 +143,17 @@ def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
 
 
 def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
-    """One layer more than fast, and wider: for training with --augment.
+    """Like fast, with five convolutions in place of two, and wider: for training with --augment.
 
     The smaller the feature maps, the more of them there are.
     """
     activation = hidden_activation(settings, is_training)
     layer, _ = new_conv_layer(x_image, 1, 5, 32, activation=activation, padding="VALID")  # 12 × 12
-    layer, _ = new_conv_layer(layer, 32, 3, 64, activation=activation)  # [n, 6, 6, 64]
+    layer, _ = new_conv_layer(layer, 32, 3, 64, use_pooling=False, activation=activation)
+    layer, _ = new_conv_layer(layer, 64, 3, 64, activation=activation)  # [n, 6, 6, 64]
+    layer, _ = new_conv_layer(layer, 64, 3, 128, use_pooling=False, activation=activation)
     layer, _ = new_conv_layer(
-        layer, 64, 3, 128, use_pooling=False, activation=activation, padding="VALID"
+        layer, 128, 3, 128, use_pooling=False, activation=activation, padding="VALID"
     )  # [n, 4, 4, 128]
     layer, num_features = flatten_layer(layer)  # [n, 2048]
     return new_hidden_layers(layer, num_features, (256,), settings, is_training)
@@ -202,7 +204,13 @@ RECIPES = {
         "learning_rate": 0.01,
         "batch_norm": True,
     },
-    "best": {"epochs": 8, "learning_rate": 0.004, "batch_norm": True, "dropout": 0.4},
+    "best": {
+        "epochs": 8,
+        "learning_rate": 0.004,
+        "batch_norm": True,
+        "dropout": 0.4,
+        "label_smoothing": 0.1,
+    },
     "tiny": {"epochs": 30, "learning_rate": 0.01, "batch_norm": True, "dropout": 0.0},
     "micro": {
         "epochs": 50,

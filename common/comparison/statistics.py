@@ -68,8 +68,10 @@ def recipe(run: Run) -> str | None:
         )
     except (KeyError, TypeError, ValueError):
         return None
-    dropout = settings.get("dropout")
-    return text + (f", dropout {dropout:g}" if dropout else "")
+    for name in ("dropout", "label_smoothing"):
+        if settings.get(name):
+            text += f", {name.replace('_', ' ')} {settings[name]:g}"
+    return text
 
 
 def standard_deviation(values: np.ndarray) -> float | None:

@@ -86,4 +86,6 @@ def test_a_recipe_in_words():
     assert statistics.recipe({"epochs": 1.0, "settings": settings}).startswith("1 epoch, ")
     by_steps = {"epochs": 1.81818, "settings": settings | {"iterations": 1000}}
     assert statistics.recipe(by_steps).startswith("1,000 steps, ")
+    smoothed = statistics.recipe({"epochs": 2.0, "settings": settings | {"label_smoothing": 0.1}})
+    assert smoothed.endswith(", dropout 0.4, label smoothing 0.1")
     assert statistics.recipe({"epochs": 20.0}) is None
