@@ -34,13 +34,14 @@ print(sys.excepthook is sys.__excepthook__)
 @pytest.mark.parametrize(
     ("program", "expected"),
     [
-        (PROGRAM, "[]\nTrue\n"),
-        (
+        pytest.param(PROGRAM, "[]\nTrue\n", id="a program of its own"),
+        pytest.param(
             shell.as_script(PROGRAM),
             "['TF_CPP_MIN_LOG_LEVEL', 'TF_ENABLE_ONEDNN_OPTS']\nFalse\n",
+            id="a script",
+            marks=pytest.mark.slow,
         ),
     ],
-    ids=["a program of its own", "a script"],
 )
 def test_keras_and_eager_mode_work_beside_it(tmp_path, program, expected):
     path = tmp_path / "program.py"

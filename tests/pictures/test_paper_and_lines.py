@@ -142,7 +142,7 @@ def test_a_frame_is_said_and_a_zero_is_no_frame(digits, tmp_path):
     assert difference(prepare(saved(speck, tmp_path / "b.png")).images[0], plain) < 8
 
 
-@pytest.mark.parametrize("k", [209, 500, 768, 1323])
+@pytest.mark.parametrize("k", [209, 768])  # a 0, an 8
 def test_the_loop_of_a_bold_digit_is_not_writing_on_a_sheet(k, tmp_path):
     """Digits of 8 × 8 pixels have strokes so bold that a 0 or an 8 looks like a dark sheet."""
     image = np.pad(load_digits().images[k], 2)
