@@ -81,7 +81,10 @@ def test_an_untrained_net_guesses(mnist, tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["mnist_softmax", *(pytest.param(f"mnist_{n}", marks=pytest.mark.slow) for n in ("mlp", "cnn"))],
+    [
+        "mnist_softmax",
+        *(pytest.param(f"mnist_{n}", marks=pytest.mark.slow) for n in ("mlp", "cnn")),
+    ],
 )
 def test_a_net_can_memorise_fifty_images(mnist, tmp_path, name):
     """If it cannot, something between the data and the gradients is broken."""
