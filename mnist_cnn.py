@@ -85,6 +85,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_norm=False,
         dropout=0.3,
         augment=False,
+        fading=0.5,
         teacher=None,
         input_channel=None,
     )

@@ -55,6 +55,7 @@ def read_settings(argv: list[str] | None = None) -> Namespace:
         batch_norm=False,
         dropout=0.4,
         augment=False,
+        fading=0.5,
         teacher=None,
     )
 

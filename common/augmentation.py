@@ -26,9 +26,6 @@ SHIFT = 1.5 / 28  # of the width and of the height
 # moves along.
 KNOTS = 6
 PUSH = 1 / 28  # of the width and of the height, standard deviation
-# The distortions fade in this last fraction of the training, so that it ends with images as they
-# are when the net is used.
-FADING = 0.5
 
 
 class Augmented(NamedTuple):
@@ -50,12 +47,13 @@ def augment(
 
     How image i of the mini-batch is distorted in step k depends on the graph's seed, on k and on i
     alone, so a resumed run sees what the interrupted one would have seen. How far depends on k:
-    in the second half of the training the distortions shrink to nothing.
+    in the last part of the training (`--fading`) the distortions decrease to zero, so that it ends
+    with images as they are when the net is used.
 
     Args:
         pixels: float32 [n, height · width].
         image_shape: height and width.
-        settings: `augment`.
+        settings: `augment` and `fading`.
         is_training: bool, a scalar.
         num_steps: steps in the whole run.
 
@@ -74,7 +72,8 @@ def augment(
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
         step = tf.train.get_or_create_global_step()
-        strength = tf.clip_by_value((1 - step / num_steps) / FADING, 0.0, 1.0)
+        fading = max(settings.fading, 1 / num_steps)  # with 0: all of it in each step
+        strength = tf.clip_by_value((1 - step / num_steps) / fading, 0.0, 1.0)
 
         def distort() -> tf.Tensor:
             # In float64, which --bfloat16 does not change: three digits are not enough for a place.

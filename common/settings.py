@@ -98,6 +98,12 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "augment": Flag(
             bool, "distort each training image at random, differently in each epoch", **MLP_CNN
         ),
+        "fading": Flag(
+            parse_fraction,
+            "last fraction of the training in which these distortions decrease to zero",
+            only_with=("augment", (True,)),
+            **MLP_CNN,
+        ),
         "label_smoothing": Flag(
             parse_fraction,
             "fraction of each label's probability that is spread over all classes (default: none)",
@@ -256,8 +262,8 @@ def _complete(parser: Parser, settings: argparse.Namespace, defaults: Mapping[st
         other, values = flag.only_with or (name, ())
         value = getattr(settings, other, None)
         if name in typed and values and value not in values:
-            needed = " or ".join(values)
-            parser.error(f"--{dashes(name)} goes with --{other} {needed}, not with {value}")
+            given = f", not with {value}" if value else ""
+            parser.error(f"--{dashes(name)} goes with {flag.condition()}{given}")
     try:
         require_stages_within(settings, settings.iterations or sys.maxsize)
     except UsageError as error:

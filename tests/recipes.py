@@ -8,7 +8,7 @@ import pytest
 
 DESCRIPTION = "A net.\n\n    images  [n, 784]\n       │\n    logits  [n, 10]"
 LEARNING = {"loss": "cross-entropy", "optimizer": "adam", "decay": "one-cycle", "batch_size": 128}
-HIDDEN = {"activation": "relu", "batch_norm": False, "augment": False}
+HIDDEN = {"activation": "relu", "batch_norm": False, "augment": False, "fading": 0.5}
 NETWORKS = {"two-conv": None, "lenet5": None, "vgg": None, "fast": None, "tiny": None}
 RECIPES = {
     "fast": {

@@ -12,7 +12,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from scipy import ndimage
 
-AUGMENT = Namespace(augment=True)
+AUGMENT = Namespace(augment=True, fading=0.5)
 NUM_STEPS = 100
 
 
@@ -64,16 +64,28 @@ def test_the_distortion_is_a_function_of_seed_and_step(digits):
         assert not np.array_equal(first, distorted(digits, (28, 28), seed=seed, step=step))
 
 
-def test_the_distortions_fade_in_the_second_half_of_the_training(digits):
-    """Measured as the mean change of a pixel: all until step 50, half at 75, none at the end."""
+@pytest.mark.parametrize("fading", [0.5, 0.2])
+def test_the_distortions_fade_in_the_last_part_of_the_training(digits, fading):
+    """Measured as the mean change of a pixel: all until then, half in its middle, none at last."""
+    settings = Namespace(augment=True, fading=fading)
+    begin = round(NUM_STEPS * (1 - fading))
+    middle, late = (begin + NUM_STEPS) // 2, NUM_STEPS - round(NUM_STEPS * fading / 10)
     changes = {
-        step: np.abs(distorted(digits, (28, 28), step=step) - digits).mean()
-        for step in (0, 50, 75, 95, NUM_STEPS)
+        step: np.abs(distorted(digits, (28, 28), step=step, settings=settings) - digits).mean()
+        for step in (0, begin, middle, late, NUM_STEPS)
     }
-    assert changes[50] == pytest.approx(changes[0], rel=0.1)
-    assert 0.4 < changes[75] / changes[0] < 0.8
-    assert 0 < changes[95] / changes[0] < 0.2
+    assert changes[begin] == pytest.approx(changes[0], rel=0.1)
+    assert 0.4 < changes[middle] / changes[0] < 0.8
+    assert 0 < changes[late] / changes[0] < 0.2
     np.testing.assert_allclose(changes[NUM_STEPS], 0, atol=1e-4)
+
+
+def test_they_need_not_fade(digits):
+    first, last = (
+        distorted(digits, (28, 28), step=step, settings=Namespace(augment=True, fading=0.0))
+        for step in (0, NUM_STEPS - 1)
+    )
+    assert np.abs(last - digits).mean() == pytest.approx(np.abs(first - digits).mean(), rel=0.1)
 
 
 def test_without_the_flag_nothing_is_added(digits):

@@ -97,14 +97,14 @@ class Flag(NamedTuple):
     default: Any = None  # is added to the help, unless that says "(default: …)" itself
     many: bool = False  # takes one value or more
     # The flag means something only while this other flag has one of these values.
-    only_with: tuple[str, tuple[str, ...]] | None = None
+    only_with: tuple[str, tuple[str, ...] | tuple[bool]] | None = None
     scripts: str | None = None  # the scripts that have the flag; None: all
 
     def add_to(self, group: Any, name: str, default: Any) -> None:
         """Add the flag to a group of a parser; `name` is that of its attribute."""
         text = self.help.replace("{names}", ", ".join(getattr(self.kind, "names", ())))
         if self.only_with:
-            text += f"; only with --{dashes(self.only_with[0])} {' or '.join(self.only_with[1])}"
+            text += f"; only with {self.condition()}"
         options: dict[str, Any] = {"default": default, "help": text}
         if self.kind is bool:
             options["action"] = argparse.BooleanOptionalAction
@@ -112,6 +112,11 @@ class Flag(NamedTuple):
             options |= {"type": self.kind, "metavar": getattr(self.kind, "metavar", "PATH")}
             options |= {"nargs": "+"} if self.many else {}
         group.add_argument(f"--{dashes(name)}", **options)
+
+    def condition(self) -> str:
+        """Return what `only_with` asks for, as it is typed: `--network two-conv`, `--augment`."""
+        other, values = self.only_with
+        return f"--{dashes(other)} {' or '.join(values)}" if values != (True,) else f"--{other}"
 
     def check(self, name: str, default: Any) -> None:
         """Raise a UsageError if a recipe's default is a value that the flag would not accept."""

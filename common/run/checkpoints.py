@@ -167,7 +167,8 @@ def _planned_to_the_end(settings: dict[str, Any]) -> str:
     """Return what in each step depends on the number of steps in the run; "" for nothing."""
     if settings["decay"] not in ENDLESS_SCHEDULES:
         return f"the learning rate of the schedule {settings['decay']}"
-    return "the strength of --augment" if settings.get("augment") else ""
+    fades = settings.get("augment") and settings.get("fading")
+    return "the strength of --augment" if fades else ""
 
 
 def advice(settings: Namespace) -> str:

@@ -290,7 +290,7 @@ EDITS = {
         scripts=("cnn",),
         tolerance=1e-3,
     ),
-    "--augment": Edit(flags=("--augment",), scripts=("mlp", "cnn")),
+    "--augment": Edit(flags=("--augment", "--fading", "0.9"), scripts=("mlp", "cnn")),
     "--label-smoothing": Edit(flags=("--label-smoothing", "0.1")),
     "--clip-norm and --moving-average": Edit(
         flags=("--clip-norm", "0.1", "--moving-average", "0.9")

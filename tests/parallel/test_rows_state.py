@@ -113,7 +113,7 @@ def images_mixed_by_augment(x, labels):
     edited = types.ModuleType("edited")
     exec(text.replace(f"return {call}", f"return tf.reverse({call}, [0])"), vars(edited))
     is_training = tf.placeholder_with_default(True, [])
-    images = edited.augment(x, (2, 3), Namespace(augment=True), is_training, 10)
+    images = edited.augment(x, (2, 3), Namespace(augment=True, fading=0.5), is_training, 10)
     return tf.reduce_mean(cross_entropy(images, labels))
 
 

@@ -52,11 +52,14 @@ def short_run(train, tmp_path_factory):
     return new
 
 
-@pytest.mark.parametrize("decay", ENDLESS)
+@pytest.mark.parametrize(
+    ("decay", "more"),
+    [*((decay, []) for decay in ENDLESS), ("constant", ["--augment", "--fading", "0"])],
+)
 def test_a_run_whose_steps_do_not_depend_on_its_length_can_be_made_longer(
-    train, short_run, tmp_path, decay
+    train, short_run, tmp_path, decay, more
 ):
-    flags = short_run(tmp_path / "short", decay)
+    flags = short_run(tmp_path / "short", decay, *more)
     train(tmp_path / "short", *flags, "--epochs", 4, "--resume")
     train(tmp_path / "long", *flags, "--epochs", 4)
     assert_same_run(tmp_path / "short", tmp_path / "long")
@@ -72,7 +75,7 @@ def test_a_run_with_a_schedule_explains_why_it_cannot(train, short_run, tmp_path
 
 @pytest.mark.parametrize("decay", ENDLESS)
 def test_nor_can_one_with_distorted_images(train, short_run, tmp_path, decay):
-    """The distortions fade in the second half of the run, wherever that is."""
+    """The distortions fade in the last part of the run, wherever that is."""
     flags = short_run(tmp_path / "run", decay, "--augment")
     reason = r"this run cannot be made longer: the strength of --augment depends on its length"
     with pytest.raises(UsageError, match=rf"steps was 12, now 24 \({reason}\)"):
