@@ -62,8 +62,8 @@ def row_of(results, command):
 
 FRAMEWORKS = ("plain", "pytorch", "pytorch-tuned", "pytorch-compiled", "jax", "keras")
 FRAMEWORKS += ("keras-without-jit",)
-WIDE = "mnist_mlp.py --augment --fading 0.2 --hidden 1024 512 --batch-norm --dropout 0 --batch-size 256 "
-WIDE += "--learning-rate 0.004 --label-smoothing 0.1 --epochs 70"
+WIDE = "mnist_mlp.py --augment --fading 0.2 --hidden 1024 512 --batch-norm --dropout 0 "
+WIDE += "--batch-size 256 --learning-rate 0.004 --label-smoothing 0.1 --epochs 70"
 FAST = "mnist_cnn.py --network fast"
 SHORT = "--no-batch-norm --dropout 0 --batch-size 128 --iterations 265 --learning-rate 0.015 "
 SHORT += "--label-smoothing 0.1"

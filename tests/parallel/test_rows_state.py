@@ -1,5 +1,6 @@
 """A divided step changes the same variables by the same amounts; otherwise it is refused."""
 
+import hashlib
 import types
 from argparse import Namespace
 from pathlib import Path
@@ -8,7 +9,7 @@ from common import augmentation
 from common.layers import MOMENTS, BatchMoments, batch_norm
 from common.objective import OPTIMIZERS
 from common.parallel.halves import recompute
-from common.parallel.rows import NotDivisibleError
+from common.parallel.rows import AUGMENTATION, NotDivisibleError
 
 import numpy as np
 import pytest
@@ -115,6 +116,14 @@ def images_mixed_by_augment(x, labels):
     is_training = tf.placeholder_with_default(True, [])
     images = edited.augment(x, (2, 3), Namespace(augment=True, fading=0.5), is_training, 10)
     return tf.reduce_mean(cross_entropy(images, labels))
+
+
+def test_the_distortions_are_those_that_were_looked_at():
+    checksum = hashlib.sha256(Path(augmentation.__file__).read_bytes()).hexdigest()
+    assert checksum == AUGMENTATION, (
+        "common/augmentation.py has changed. If it still distorts each image independently of the "
+        f'others, write AUGMENTATION = "{checksum}" in common/parallel/rows.py.'
+    )
 
 
 def rows_chosen_by_a_mask(x, labels):
