@@ -249,8 +249,7 @@ def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
         for average, current in ((moving_mean, batch_mean), (moving_variance, batch_variance)):
             update = tf.assign_sub(average, 0.1 * (average - current))
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, update)
-        moments = BatchMoments(layer, axes, batch_mean, batch_variance)
-        tf.add_to_collection(MOMENTS, moments)
+        tf.add_to_collection(MOMENTS, BatchMoments(layer, axes, batch_mean, batch_variance))
         mean = tf.where(is_training, batch_mean, moving_mean)
         variance = tf.where(is_training, batch_variance, moving_variance)
         normal = tf.nn.batch_normalization(layer, mean, variance, offset, scale, 1e-3)
@@ -264,12 +263,7 @@ def dropout(layer: tf.Tensor, rate: float, is_training: tf.Tensor) -> tf.Tensor:
 
     The rest is divided by (1 − rate), so that the expected sum stays the same. Which numbers are
     dropped in step k depends on the graph's seed and on k alone, so that a resumed run drops the
-    same ones.
-
-    Args:
-        layer: float32, any shape.
-        rate: the fraction to drop, 0 ≤ rate < 1.
-        is_training: bool scalar.
+    same ones. `layer` is float32 of any shape, 0 ≤ `rate` < 1, `is_training` a bool scalar.
 
     Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from
     overfitting", JMLR 15, 2014.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from argparse import Namespace
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from common.layers import layers_of
@@ -57,16 +58,12 @@ def constant(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) 
     return tf.constant(peak)
 
 
-def exponential(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
+def exponential(
+    peak: float, step: tf.Tensor, num_steps: int, settings: Namespace, at_once: bool = False
+) -> tf.Tensor:
     """Multiply the rate by `--decay-rate` every `--decay-steps` steps, a little in each step."""
-    return tf.train.exponential_decay(peak, step, settings.decay_steps, settings.decay_rate)
-
-
-def staircase(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
-    """Multiply the rate by `--decay-rate` every `--decay-steps` steps, at once."""
-    return tf.train.exponential_decay(
-        peak, step, settings.decay_steps, settings.decay_rate, staircase=True
-    )
+    every, factor = settings.decay_steps, settings.decay_rate
+    return tf.train.exponential_decay(peak, step, every, factor, staircase=at_once)
 
 
 def cosine(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) -> tf.Tensor:
@@ -97,7 +94,7 @@ SCHEDULES = {
     "one-cycle": one_cycle,
     "constant": constant,
     "exponential": exponential,
-    "staircase": staircase,
+    "staircase": partial(exponential, at_once=True),
     "cosine": cosine,
 }
 
@@ -195,9 +192,7 @@ class Optimizer(tf.train.Optimizer):
             gradients, variables = _without_none(pairs)
             step = self._step_to_count(global_step)
 
-            def apply(
-                loss: tf.Tensor, gradients: Sequence[tf.Tensor], updates: Sequence[tf.Operation]
-            ) -> tf.Operation:
+            def apply(loss: tf.Tensor, gradients: Sequence, updates: Sequence) -> tf.Operation:
                 # A step whose loss is NaN or too large fails before it changes anything.
                 finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
                 with tf.control_dependencies([finite]):
@@ -278,9 +273,7 @@ class Optimizer(tf.train.Optimizer):
         return train_step
 
 
-def _without_none(
-    pairs: Sequence[tuple[tf.Tensor | None, tf.Variable]],
-) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
+def _without_none(pairs: Sequence[tuple]) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
     """Split pairs of gradients and variables, without those that the loss does not depend on."""
     pairs = [pair for pair in pairs if pair[0] is not None]
     if not pairs:
