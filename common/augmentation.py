@@ -72,7 +72,7 @@ def augment(
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
         step = tf.train.get_or_create_global_step()
-        fading = max(settings.fading, 1 / num_steps)  # with 0: all of it in each step
+        fading = max(settings.fading, 1 / num_steps)  # with 0 they never decrease
         strength = tf.clip_by_value((1 - step / num_steps) / fading, 0.0, 1.0)
 
         def distort() -> tf.Tensor:

@@ -22,6 +22,7 @@ STEPS, AVERAGES, RATES, COUNTED = "training_steps", "averages", "learning_rates"
 # An untrained net has a loss of about 2.3. Beyond a million nothing is learned any more.
 LOSS_LIMIT = 1e6
 DIVERGED = "The loss has diverged"
+Pairs = Sequence[tuple[tf.Tensor | None, tf.Variable]]  # gradients, each with its variable
 
 
 def weight_penalty(settings: Namespace) -> tf.Tensor | float:
@@ -61,7 +62,7 @@ def constant(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace) 
 def exponential(
     peak: float, step: tf.Tensor, num_steps: int, settings: Namespace, at_once: bool = False
 ) -> tf.Tensor:
-    """Multiply the rate by `--decay-rate` every `--decay-steps` steps, a little in each step."""
+    """Multiply the rate by `--decay-rate` every `--decay-steps` steps, gradually or `at_once`."""
     every, factor = settings.decay_steps, settings.decay_rate
     return tf.train.exponential_decay(peak, step, every, factor, staircase=at_once)
 
@@ -192,7 +193,9 @@ class Optimizer(tf.train.Optimizer):
             gradients, variables = _without_none(pairs)
             step = self._step_to_count(global_step)
 
-            def apply(loss: tf.Tensor, gradients: Sequence, updates: Sequence) -> tf.Operation:
+            def apply(
+                loss: tf.Tensor, gradients: Sequence[tf.Tensor], updates: Sequence[tf.Operation]
+            ) -> tf.Operation:
                 # A step whose loss is NaN or too large fails before it changes anything.
                 finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
                 with tf.control_dependencies([finite]):
@@ -214,7 +217,7 @@ class Optimizer(tf.train.Optimizer):
 
     def apply_gradients(
         self,
-        grads_and_vars: Sequence[tuple[tf.Tensor | None, tf.Variable]],
+        grads_and_vars: Pairs,
         global_step: tf.Variable | None = None,
         name: str | None = None,
     ) -> tf.Operation:
@@ -273,7 +276,7 @@ class Optimizer(tf.train.Optimizer):
         return train_step
 
 
-def _without_none(pairs: Sequence[tuple]) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
+def _without_none(pairs: Pairs) -> tuple[Sequence[tf.Tensor], Sequence[tf.Variable]]:
     """Split pairs of gradients and variables, without those that the loss does not depend on."""
     pairs = [pair for pair in pairs if pair[0] is not None]
     if not pairs:

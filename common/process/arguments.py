@@ -116,7 +116,8 @@ class Flag(NamedTuple):
     def condition(self) -> str:
         """Return what `only_with` asks for, as it is typed: `--network two-conv`, `--augment`."""
         other, values = self.only_with
-        return f"--{dashes(other)} {' or '.join(values)}" if values != (True,) else f"--{other}"
+        needed = "" if values == (True,) else f" {' or '.join(values)}"
+        return f"--{dashes(other)}{needed}"
 
     def check(self, name: str, default: Any) -> None:
         """Raise a UsageError if a recipe's default is a value that the flag would not accept."""

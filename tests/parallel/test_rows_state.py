@@ -118,14 +118,6 @@ def images_mixed_by_augment(x, labels):
     return tf.reduce_mean(cross_entropy(images, labels))
 
 
-def test_the_distortions_are_those_that_were_looked_at():
-    checksum = hashlib.sha256(Path(augmentation.__file__).read_bytes()).hexdigest()
-    assert checksum == AUGMENTATION, (
-        "common/augmentation.py has changed. If it still distorts each image independently of the "
-        f'others, write AUGMENTATION = "{checksum}" in common/parallel/rows.py.'
-    )
-
-
 def rows_chosen_by_a_mask(x, labels):
     mask = tf.placeholder_with_default([True, False, False, True], [None])
     h = x @ weights(6, 4)
@@ -204,3 +196,11 @@ def compare(step):
     found = small_steps.state_after_steps(step, faster.operation, feed)
     small_steps.assert_close(found, expected)
     return True
+
+
+def test_the_distortions_are_those_that_were_looked_at():
+    checksum = hashlib.sha256(Path(augmentation.__file__).read_bytes()).hexdigest()
+    assert checksum == AUGMENTATION, (
+        "common/augmentation.py has changed. If it still distorts each image independently of the "
+        f'others, write AUGMENTATION = "{checksum}" in common/parallel/rows.py.'
+    )
