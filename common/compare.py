@@ -211,7 +211,7 @@ def _parse(argv: Sequence[str] | None) -> tuple[argparse.Namespace, list[Model]]
         parser.error("--only without --run leaves nothing to compare; add --run")
     names = [model.name for model in models]
     if options.baseline not in ("previous", "first"):
-        row = parse_model(parser, options.baseline).name
+        row = parse_model(parser, options.baseline, "--baseline").name
         if row not in names:
             parser.error(f"--baseline {row!r} is none of the rows {', '.join(map(repr, names))}")
         options.baseline = row

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
@@ -126,6 +127,8 @@ def _nothing_in(roots: Iterable[Path]) -> str:
 
 def _without_runs(root: Path) -> str:
     if root.is_dir():
+        if not os.access(root, os.R_OK | os.X_OK):
+            return f"{root} cannot be read; check its permissions"
         return f"{root} has no runs"
     return f"{root} is no folder" if root.exists() else f"no folder {root}"
 

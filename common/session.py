@@ -51,7 +51,11 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         SystemExit: training has ended, on a machine that is not the chief.
     """
     with net.graph.as_default():
+        tf.train.get_or_create_global_step()  # an optimizer of tf.train makes none
         initialize = tf.global_variables_initializer()
+    if not net.graph.get_collection(RATES):  # the script has an optimizer of its own
+        own = {"optimizer": "the script's own", "learning_rate": None}
+        settings = Namespace(**vars(settings) | own)
     if settings.show:
         require_display()
     session = open_session(net, settings)

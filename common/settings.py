@@ -22,9 +22,11 @@ from common.process.arguments import (
     Parser,
     command_line,
     dashes,
+    name_of_caller,
     new_parser,
     parse_count,
     parse_filters,
+    parse_folder,
     parse_fraction,
     parse_penalty,
     parse_rate,
@@ -72,7 +74,8 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "loss": Flag(Choice(LOSSES), "loss function: {names}", "cross-entropy"),
         "optimizer": Flag(
             Choice(OPTIMIZERS),
-            f"optimizer; any but the default gets the learning rate beside it: {OWN_RATES}",
+            "optimizer; for another one than the default, the default of --learning-rate is the "
+            f"number beside it: {OWN_RATES}",
             "adam",
         ),
         "learning_rate": Flag(parse_rate, "learning rate at the peak of its schedule"),
@@ -147,7 +150,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "train_size": Flag(parse_count, "use only the first N training images (default: all)"),
     },
     "output": {
-        "output_dir": Flag(Path, "directory for everything that the run writes"),
+        "output_dir": Flag(parse_folder, "directory for everything that the run writes"),
         "resume": Flag(
             bool,
             "continue from the checkpoint in the output directory; start from the beginning where "
@@ -181,7 +184,7 @@ def parse_settings(
 
     Args:
         argv: the arguments; None reads `sys.argv`, but not that of a notebook.
-        model: the script's name without `.py`.
+        model: the script's name without `.py`; a copy with another name is called by that.
         description: the script's docstring, shown by `--help`.
         network: the networks to choose from, by name. The first is the default.
         recipes: what a network's own recipe changes in the script's.
@@ -198,6 +201,7 @@ def parse_settings(
         SystemExit: after `--help` (status 0) or a usage error (status 2).
     """
     argv = typed_arguments(argv)
+    model = name_of_caller(model)
     command = command or f"python {model}.py"
     flags, recipes = dict(ALL), recipes or {}
     if network:

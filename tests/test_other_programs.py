@@ -130,7 +130,8 @@ def test_a_host_program_ends_in_its_own_way(tmp_path, what, end, status, last):
     ("path", "expected"),
     [
         *(("mnist_cnn.py", True), ("mnist_my_copy.py", True), ("common/predict.py", True)),
-        *(("host.py", False), ("tests/mnist_host.py", False), (".venv/bin/pytest", False)),
+        *(("benchmarks/pages.py", True), ("host.py", False), ("tests/mnist_host.py", False)),
+        (".venv/bin/pytest", False),
     ],
 )
 def test_which_programs_start_quietly_and_end_with_a_sentence(monkeypatch, path, expected):

@@ -6,6 +6,8 @@ A finished run is kept, and an interrupted one is continued.
 from __future__ import annotations
 
 import argparse
+import ast
+import hashlib
 import importlib
 import itertools
 import re
@@ -15,10 +17,11 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common import UsageError
+from common import UsageError, UserError
 from common.comparison.statistics import Run
 from common.comparison.tables import UNKNOWN_MACHINE, model_name
 from common.process.errors import InterruptedRunError
+from common.process.start import REPOSITORY, is_script
 from common.process.streams import lasting_log
 from common.process.text import visible
 from common.run.files import write_json
@@ -28,6 +31,7 @@ import numpy as np
 from tqdm import tqdm
 
 SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
+CORE = ("layers", "networks", "augmentation", "objective", "data", "session", "training")
 # Flags that the comparison itself passes to the scripts, or that make no sense in a comparison.
 RESERVED = {
     *("--seed", "--data-dir", "--transpose", "--no-transpose", "--output-dir"),
@@ -57,8 +61,8 @@ class Model(NamedTuple):
         return root / "runs" / words
 
 
-def parse_model(parser: argparse.ArgumentParser, line: str) -> Model:
-    """Read one value of `--run`; the script's own parser checks the script's flags.
+def parse_model(parser: argparse.ArgumentParser, line: str, flag: str = "--run") -> Model:
+    """Read one value of `--run`, or of another flag; the script's own parser checks its flags.
 
     Raises:
         SystemExit: it names no script, or its flags are wrong (status 2).
@@ -66,15 +70,16 @@ def parse_model(parser: argparse.ArgumentParser, line: str) -> Model:
     try:
         script, *flags = shlex.split(line) or [""]
     except ValueError as error:
-        parser.error(f"--run {line!r} cannot be read: {error}")
+        parser.error(f"{flag} {line!r} cannot be read: {error}")
     script = script.removesuffix(".py")
-    if script not in SCRIPTS:
+    file = REPOSITORY / f"{script}.py"
+    if script not in SCRIPTS and not (file.is_file() and is_script(file)):
         known = ", ".join(f"{known}.py" for known in SCRIPTS)
-        parser.error(f"--run {line!r} must begin with one of {known}")
-    reserved = {flag.partition("=")[0] for flag in flags} & RESERVED
+        parser.error(f"{flag} {line!r} must begin with one of {known}, or a copy beside them")
+    reserved = {word.partition("=")[0] for word in flags} & RESERVED
     if reserved:
         parser.error(
-            f"--run {line!r} must not contain {', '.join(sorted(reserved))}, which the comparison "
+            f"{flag} {line!r} must not contain {', '.join(sorted(reserved))}, which the comparison "
             "sets for all rows"
         )
     importlib.import_module(script).read_settings(flags)
@@ -120,9 +125,14 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     argv += ["--transpose"] * options.transpose
     folder.mkdir(parents=True, exist_ok=True)
     kept = _kept_metrics(folder)
+    program, noted = _checksum(model.script), folder / "program.txt"
+    is_same = not noted.exists() or noted.read_text(encoding="utf-8") == program
+    if not is_same:
+        print(f"{model.name}, seed {seed}: its code has changed since, so it is trained again.")
+    noted.write_text(program, encoding="utf-8")
     with lasting_log(folder / "output.txt") as log, redirect_stdout(log):
         try:
-            metrics = script.main([*argv, "--resume"])
+            metrics = script.main([*argv, "--resume"] if is_same else argv)
         except InterruptedRunError as error:
             error.args = (options.how_to_continue,)
             raise
@@ -130,12 +140,28 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
             # The kept run has other settings, because the recipe of the script has changed.
             print(error)
             metrics = script.main(argv)
+        except UserError as error:
+            error.args = (f"{model.name}, seed {seed}: {error} The finished runs are kept.",)
+            raise
     if kept and kept.get("train_seconds") == metrics["train_seconds"]:
         # No step was taken: the numbers are those of the machine that trained the kept run.
         metrics["machine"] = kept.get("machine") or UNKNOWN_MACHINE
         write_json(folder / "metrics.json", metrics)
     true, predicted = np.load(folder / "predictions.npy").T
     return metrics | {"true": true, "predicted": predicted, "folder": folder}
+
+
+def _checksum(script: str) -> str:
+    """Return a checksum of the code that trains a net: a script and the core, without comments."""
+    files = [REPOSITORY / f"{script}.py", *(REPOSITORY / "common" / f"{one}.py" for one in CORE)]
+    trees = []
+    for file in files:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):  # a string by itself is a docstring
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value.value = ""
+        trees.append(ast.dump(tree))
+    return hashlib.sha256("".join(trees).encode()).hexdigest()
 
 
 def _kept_metrics(folder: Path) -> dict[str, Any] | None:

@@ -147,13 +147,13 @@ def _optimum_sentences(found: dict[str, Any]) -> list[str]:
         return []
     loss, lowest = float(np.mean(optimum["loss"])), optimum["lowest_loss"]
     gain = 100 * (float(np.mean(optimum["accuracy"])) - optimum["accuracy_there"])
-    side, more = "above" if loss > lowest else "below", "more" if gain > 0 else "fewer"
+    side, more = "more" if loss > lowest else "less", "more" if gain > 0 else "fewer"
     return [
         f"The optimum of softmax regression on {optimum['size']:,} training images is a mean loss "
         f"of {lowest:.4f} on them (logistic regression without a penalty, at most "
-        f"{MOST_ITERATIONS:,} iterations of L-BFGS). Its training stops at {loss:.4f}, "
-        f"{abs(loss / lowest - 1):.1%} {side} that, and classifies {abs(gain):.2f} percentage "
-        f"points {more} of the test images correctly than the optimum."
+        f"{MOST_ITERATIONS:,} iterations of L-BFGS). The script ends at {loss:.4f}, "
+        f"{abs(loss / lowest - 1):.1%} {side}. It classifies {abs(gain):.2f} percentage points "
+        f"{more} of the test images correctly than the weights with the lowest training loss."
     ]
 
 

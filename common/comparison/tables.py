@@ -23,7 +23,8 @@ FEWEST_SEEDS = 3  # an interval from two numbers says nothing
 def model_name(line: str, markdown: bool = False) -> str:
     """Return what a model is called: `MLP` for `mnist_mlp.py`, `CNN --augment` with a flag."""
     script, *flags = shlex.split(line)
-    name, words = MODEL_NAMES[script.removesuffix(".py")], shlex.join(flags)
+    script, words = script.removesuffix(".py"), shlex.join(flags)
+    name = MODEL_NAMES.get(script, script)  # a copy of a script is called by its own name
     return f"{name} `{words}`" if words and markdown else f"{name} {words}".strip()
 
 

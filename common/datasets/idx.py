@@ -61,7 +61,10 @@ def read_idx(path: Path | str, sha256: str | None = None) -> np.ndarray:
     except BadContentError as problem:
         remedy = "put an intact IDX file in its place"
         if sha256 is not None:  # only the default folder asks for checksums, and it can download
-            remedy = "delete it and run again, and it is downloaded again"
+            remedy = (
+                "git checkout data/MNIST restores it in a clone; or delete it and run again, and "
+                "it is downloaded"
+            )
         raise DataError(f"{path} {problem}; {remedy}.") from None
 
 

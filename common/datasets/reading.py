@@ -32,6 +32,7 @@ import numpy as np
 
 __all__ = ["MNIST_CONVENTIONS", "Conventions", "has_data", "read_arrays"]
 
+MOST_NAMED = 3  # classes in an error message
 PICKLES = (".pkl", ".pickle", ".pkl.gz", ".pickle.gz", ".pt", ".pth", ".joblib")
 TAKEN = (
     "a folder with IDX files named like MNIST's, a folder with pictures in train/CLASS and "
@@ -178,8 +179,28 @@ def _locate(folder: Path, name: str, may_download: bool = False) -> Path:
         return present[0]
     if may_download:
         return fetch(name, folder)
+    if classes := _with_pictures(folder):
+        named = ", ".join(classes[:MOST_NAMED]) + ", …" * (len(classes) > MOST_NAMED)
+        raise DataError(
+            f"{folder} has pictures in {named}, but no folders train and test: move about one in "
+            f"seven pictures of each class to {folder}/test/CLASS and the others to "
+            f"{folder}/train/CLASS."
+        )
     raise DataError(
         f"the data folder {folder} {problem}; choose one with --data-dir that holds "
         f"{', '.join(CHECKSUMS)} (or the same without .gz), or pictures in train/CLASS and "
         "test/CLASS, or name an .npz or a CSV file."
     )
+
+
+def _with_pictures(folder: Path) -> list[str]:
+    """Return the names of those sub-folders in which pictures lie."""
+    from common.pictures.listing import SUFFIXES
+
+    with suppress(OSError):
+        return sorted(
+            inner.name
+            for inner in folder.iterdir()
+            if inner.is_dir() and any(path.suffix.lower() in SUFFIXES for path in inner.iterdir())
+        )
+    return []

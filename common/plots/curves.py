@@ -93,7 +93,7 @@ def plot_errors_against_time(
             xscale="log",
             yscale="log",
             xlabel="Seconds of training",
-            ylabel="Errors in 10,000 validation images",
+            ylabel="Errors per 10,000 validation images",
         )
         ends, colours = [], []
         for points, (colour, line, marker) in zip(

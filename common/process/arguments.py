@@ -17,10 +17,11 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from common.process.errors import UsageError
-from common.process.start import is_ours
+from common.process.start import is_ours, is_script
 from common.process.text import visible
 
 FLAG = r"--?[a-zA-Z][^\s=]*"
@@ -58,6 +59,16 @@ parse_penalty = Number(float, 0, sys.float_info.max, "a number of 0 or more")
 parse_fraction = Number(
     float, 0, math.nextafter(1, 0), "a number from 0 up to, but not including, 1", "FRACTION"
 )
+
+
+def parse_folder(text: str) -> Path:
+    """Return a path; an empty text, as from a shell variable that is not set, is none."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the name of the folder is empty")
+    return Path(text)
+
+
+parse_folder.metavar = "PATH"
 
 
 def parse_filters(text: str) -> tuple[int, int]:
@@ -149,10 +160,19 @@ def typed_arguments(argv: Sequence[str] | None) -> list[str]:
 
     A notebook's kernel has arguments of its own, so there None means that nothing was typed.
     """
+    if isinstance(argv, str):
+        raise TypeError(f"main takes a list of words, not {argv!r}: for example {argv.split()}")
     if argv is not None:
         return list(argv)
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return [] if hasattr(shell, "kernel") and not is_ours() else sys.argv[1:]
+
+
+def name_of_caller(name: str) -> str:
+    """Return `name`, or for a script that calls the caller of this: that of its file."""
+    file = sys._getframe(2).f_globals.get("__file__")  # a notebook has none
+    path = Path(file).resolve() if file else None
+    return path.stem if path and is_script(path) else name
 
 
 def command_line(words: Iterable[str]) -> str:

@@ -61,9 +61,23 @@ def is_ours() -> bool:
     if main is None:
         return False
     path = Path(main).resolve()
-    # At the top only the scripts: other programs may lie there, and those of a virtual environment.
-    is_script = path.parent == REPOSITORY and path.name.startswith("mnist_")
-    return is_script or any(REPOSITORY / name in path.parents for name in PACKAGES)
+    return is_script(path) or any(REPOSITORY / name in path.parents for name in PACKAGES)
+
+
+def is_script(path: Path) -> bool:
+    """Say whether a file is one of the scripts, or a copy of one with another name.
+
+    It lies in the folder of the scripts, as other programs may, too, and those of a virtual
+    environment.
+    """
+    if path.parent != REPOSITORY or path.suffix != ".py":
+        return False
+    if path.name.startswith("mnist_"):
+        return True
+    try:
+        return "import parse_settings" in path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
 
 
 # Loading TensorFlow and scikit-learn.
@@ -201,6 +215,9 @@ def _end_with_a_sentence(
         message, exit_status = str(error), error.exit_status
     elif isinstance(error, UserError):
         message, exit_status = f"Error: {error}", error.exit_status
+    elif isinstance(error, PermissionError) and error.filename is not None:
+        reason = f"cannot be used ({error.strerror}); check its permissions"
+        message, exit_status = f"Error: {error.filename} {reason}.", 1
     elif isinstance(error, BrokenPipeError):
         message, exit_status = "", 1  # the program that read our output has closed it
     else:

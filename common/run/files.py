@@ -52,9 +52,12 @@ def explained(path: Path | str) -> Iterator[None]:
         if not isinstance(error, OSError) and "tensorflow" not in type(error).__module__:
             raise
         reason = reason_of(error)
+        signs = ("ermission denied", "not permitted", "Read-only")
+        forbidden = any(sign in reason for sign in signs)
+        remedy = "Check its permissions" if forbidden else "Free some space"
         raise UserError(
-            f"cannot write {path}: {reason}. Free some space or choose another folder; what was "
-            "there before is unchanged."
+            f"cannot write {path}: {reason}. {remedy} or choose another folder; what was there "
+            "before is unchanged."
         ) from error
 
 

@@ -17,9 +17,13 @@ BAR = "epoch {desc}: {percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}, {remain
 def recipe_line(settings: Namespace, num_steps: int) -> str:
     """Return the sentence about how the net is trained."""
     steps = f"{num_steps:,} step{'s' * (num_steps != 1)}"
+    optimizer = "an optimizer of the script's own"
+    if settings.learning_rate is not None:
+        optimizer = f"{settings.optimizer}, learning rate {settings.learning_rate:g} "
+        optimizer += f"({settings.decay})"
     return (
-        f"Training: {settings.optimizer}, learning rate {settings.learning_rate:g} "
-        f"({settings.decay}), mini-batches of {settings.batch_size}, {steps}, seed {settings.seed}"
+        f"Training: {optimizer}, mini-batches of {settings.batch_size}, {steps}, "
+        f"seed {settings.seed}"
     )
 
 

@@ -79,8 +79,8 @@ def _check_layers(settings: dict[str, Any]) -> None:
 def misfit(folder: Path, problem: str) -> UserError:
     """Return the error for a folder that cannot be a source."""
     return UserError(
-        f"cannot transfer from {folder}: {problem}. Train a source to its end with: "
-        f"python {MODEL}.py --output-dir {folder}"
+        f"cannot transfer from {folder}: {problem}. Name a finished run of {MODEL}.py with --from; "
+        f"this makes one: python {MODEL}.py"
     )
 
 

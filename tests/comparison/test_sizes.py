@@ -124,6 +124,6 @@ def test_the_page_says_how_far_softmax_regression_is_from_its_optimum():
     page = sizes.sizes_page(found)
     assert "| 55,000 | 92.90 ± 0.14 | 92.00 |" in page
     assert "on 55,000 training images is a mean loss of 0.2000 on them" in page
-    assert "stops at 0.2400, 20.0% above that, and classifies 0.50 percentage points more" in page
+    assert "The script ends at 0.2400, 20.0% more. It classifies 0.50 percentage points" in page
     assert "Made by `x`, in about 25 minutes." in page
     assert "optimum" not in sizes.sizes_page(found | {"optimum": None})

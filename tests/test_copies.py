@@ -1,0 +1,132 @@
+"""A reader copies a script, changes a line and runs the copy, alone and in a comparison."""
+
+import json
+import shutil
+
+import mnist_softmax
+from common.comparison.runs import parse_model
+from common.process.arguments import new_parser
+
+import pytest
+import shell
+
+OPTIMIZER = "optimizer = new_optimizer(settings, num_steps)"
+OWN = "optimizer = tf.train.GradientDescentOptimizer(0.5)"
+FEW = ("--train-size", 1000, "--epochs", 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the scripts and of what they import, with the data of this repository."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(shell.REPOSITORY / "common", tmp_path / "common", ignore=ignored)
+    (tmp_path / "data").symlink_to(shell.REPOSITORY / "data")
+    for path in shell.REPOSITORY.glob("mnist_*.py"):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def run(folder, *arguments, **options):
+    return shell.run(*arguments, cwd=folder, variables={"PYTHONPATH": str(folder)}, **options)
+
+
+def change(path, old, new):
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+@pytest.mark.parametrize("flags", [("softmax",), ("mlp", "--dropout", 0), ("cnn", "--dropout", 0)])
+def test_a_copy_with_an_optimizer_of_tf_train_is_a_script_like_the_others(folder, flags):
+    name, *flags = flags
+    copy = folder / f"my_{name}.py"
+    shutil.copy(folder / f"mnist_{name}.py", copy)
+    change(copy, OPTIMIZER, OWN)
+    output, errors = run(folder, copy.name, *flags, *FEW)
+    assert errors == ""
+    assert "\nTraining: an optimizer of the script's own, mini-batches of 128, 8 steps" in output
+    metrics = shell.metrics_in(folder / "runs" / f"my_{name}")
+    assert metrics["model"] == f"my_{name}"
+    assert metrics["steps"] == 8
+    assert metrics["test_accuracy"] > 0.3
+    assert metrics["settings"]["optimizer"] == "the script's own"
+    assert metrics["settings"]["learning_rate"] is None
+    assert not (folder / "runs" / f"mnist_{name}").exists()
+
+
+def test_a_copy_ends_errors_with_a_sentence_under_its_own_name(folder):
+    shutil.copy(folder / "mnist_softmax.py", folder / "my_softmax.py")
+    _, errors = run(folder, "my_softmax.py", "--epoch", 1, status=2)
+    assert "my_softmax.py: unrecognized arguments: --epoch 1 (did you mean --epochs?)" in errors
+    _, errors = run(folder, "my_softmax.py", "--data-dir", "nowhere", status=1)
+    assert errors.startswith("Error: the data folder nowhere does not exist")
+    run(folder, "my_softmax.py", *FEW)
+    output, _ = run(folder, "my_softmax.py", *FEW, "--resume")
+    assert "the learning rate of the schedule one-cycle has ended with it" in output
+    change(folder / "my_softmax.py", OPTIMIZER, OWN)
+    _, errors = run(folder, "my_softmax.py", *FEW, "--resume", status=2)
+    assert "optimizer was adam, now the script's own" in errors
+
+
+def test_a_comparison_trains_a_copy_again_when_its_code_has_changed(folder):
+    copy = folder / "my_softmax.py"
+    shutil.copy(folder / "mnist_softmax.py", copy)
+    line = ["-m", "common.compare", "--only", "--seeds", 1, "--run"]
+    line += [f"my_softmax.py {' '.join(map(str, FEW))}"]
+    results = folder / "runs" / "compare" / "results.json"
+
+    def accuracy():
+        (row,) = json.loads(results.read_text(encoding="utf-8"))["models"]
+        return row["test_mean"]
+
+    output, errors = run(folder, *line)
+    assert errors == ""
+    assert "my_softmax --train-size 1000" in output
+    first = accuracy()
+    change(copy, "# The loss: cross-entropy", "# What is minimised: cross-entropy")
+    output, _ = run(folder, *line)
+    assert "code has changed" not in output
+    assert accuracy() == first
+    change(copy, "loss = tf.reduce_mean(", "loss = 0.001 * tf.reduce_mean(")
+    change(copy, OPTIMIZER, OWN)
+    output, _ = run(folder, *line)
+    assert ", seed 0: its code has changed since, so it is trained again." in output
+    assert accuracy() < first - 0.05
+    # A failure names its row, and what is finished stays.
+    bad = ["--run", "mnist_mlp.py --optimizer sgd --learning-rate 1e9"]
+    _, errors = run(folder, *line, *bad, status=1)
+    assert errors.startswith("Error: mnist_mlp.py --optimizer sgd --learning-rate 1e9, seed 0: the")
+    assert errors.endswith("The finished runs are kept.\n")
+
+
+@pytest.mark.parametrize(
+    ("flag", "line", "problem"),
+    [
+        ("--run", "other.py", "--run 'other.py' must begin with one of mnist_softmax.py,"),
+        ("--baseline", "nonsense", "--baseline 'nonsense' must begin with one of mnist_softmax.py"),
+        ("--baseline", "'", '--baseline "\'" cannot be read'),
+    ],
+)
+def test_a_row_that_is_no_script_is_named_by_its_flag(capsys, flag, line, problem):
+    with pytest.raises(SystemExit):
+        parse_model(new_parser("python -m common.compare", "A table."), line, flag)
+    assert problem in capsys.readouterr().err
+
+
+def test_folders_of_classes_without_train_and_test_are_recognised(tmp_path):
+    for name in ("daisy", "rose", "tulip", "weed"):
+        (tmp_path / "flowers" / name).mkdir(parents=True)
+        (tmp_path / "flowers" / name / "1.PNG").write_bytes(b"")
+    flags = ["mnist_softmax.py", "--data-dir", tmp_path / "flowers"]
+    _, errors = shell.run(*flags, "--output-dir", tmp_path / "run", status=1)
+    assert "has pictures in daisy, rose, tulip, …, but no folders train and test: move" in errors
+
+
+def test_an_output_folder_without_a_name_is_refused():
+    _, errors = shell.run("mnist_softmax.py", "--output-dir", "", status=2)
+    assert "--output-dir: the name of the folder is empty" in errors
+
+
+def test_main_asks_for_a_list():
+    with pytest.raises(TypeError, match=r"for example \['--epochs', '1'\]"):
+        mnist_softmax.main("--epochs 1")
