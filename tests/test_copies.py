@@ -4,7 +4,7 @@ import json
 import shutil
 
 import mnist_softmax
-from common.comparison.runs import parse_model
+from common.comparison import runs
 from common.process.arguments import new_parser
 
 import pytest
@@ -36,7 +36,14 @@ def change(path, old, new):
     path.write_text(text.replace(old, new), encoding="utf-8")
 
 
-@pytest.mark.parametrize("flags", [("softmax",), ("mlp", "--dropout", 0), ("cnn", "--dropout", 0)])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("softmax",),
+        pytest.param(("mlp", "--dropout", 0), marks=pytest.mark.slow),
+        pytest.param(("cnn", "--dropout", 0), marks=pytest.mark.slow),
+    ],
+)
 def test_a_copy_with_an_optimizer_of_tf_train_is_a_script_like_the_others(folder, flags):
     name, *flags = flags
     copy = folder / f"my_{name}.py"
@@ -60,6 +67,11 @@ def test_a_copy_ends_errors_with_a_sentence_under_its_own_name(folder):
     assert "my_softmax.py: unrecognized arguments: --epoch 1 (did you mean --epochs?)" in errors
     _, errors = run(folder, "my_softmax.py", "--data-dir", "nowhere", status=1)
     assert errors.startswith("Error: the data folder nowhere does not exist")
+
+
+@pytest.mark.slow
+def test_a_copy_is_resumed_only_with_the_optimizer_that_it_had(folder):
+    shutil.copy(folder / "mnist_softmax.py", folder / "my_softmax.py")
     run(folder, "my_softmax.py", *FEW)
     output, _ = run(folder, "my_softmax.py", *FEW, "--resume")
     assert "the learning rate of the schedule one-cycle has ended with it" in output
@@ -83,18 +95,27 @@ def test_a_comparison_trains_a_copy_again_when_its_code_has_changed(folder):
     assert errors == ""
     assert "my_softmax --train-size 1000" in output
     first = accuracy()
-    change(copy, "# The loss: cross-entropy", "# What is minimised: cross-entropy")
-    output, _ = run(folder, *line)
-    assert "code has changed" not in output
-    assert accuracy() == first
     change(copy, "loss = tf.reduce_mean(", "loss = 0.001 * tf.reduce_mean(")
     change(copy, OPTIMIZER, OWN)
     output, _ = run(folder, *line)
     assert ", seed 0: its code has changed since, so it is trained again." in output
     assert accuracy() < first - 0.05
-    # A failure names its row, and what is finished stays.
+
+
+def test_comments_do_not_change_the_code(monkeypatch, folder):
+    monkeypatch.setattr(runs, "REPOSITORY", folder)
+    before = runs.code_checksum("mnist_cnn")
+    change(folder / "mnist_cnn.py", "# The loss: cross-entropy", "# Minimised: cross-entropy")
+    assert runs.code_checksum("mnist_cnn") == before
+    change(folder / "common" / "objective.py", "LOSS_LIMIT = 1e6", "LOSS_LIMIT = 1e7")
+    assert runs.code_checksum("mnist_cnn") != before
+
+
+@pytest.mark.slow
+def test_a_failure_in_a_comparison_names_its_row(folder):
     bad = ["--run", "mnist_mlp.py --optimizer sgd --learning-rate 1e9"]
-    _, errors = run(folder, *line, *bad, status=1)
+    line = ["-m", "common.compare", "--only", "--seeds", 1, *bad]
+    _, errors = run(folder, *line, status=1)
     assert errors.startswith("Error: mnist_mlp.py --optimizer sgd --learning-rate 1e9, seed 0: the")
     assert errors.endswith("The finished runs are kept.\n")
 
@@ -109,7 +130,7 @@ def test_a_comparison_trains_a_copy_again_when_its_code_has_changed(folder):
 )
 def test_a_row_that_is_no_script_is_named_by_its_flag(capsys, flag, line, problem):
     with pytest.raises(SystemExit):
-        parse_model(new_parser("python -m common.compare", "A table."), line, flag)
+        runs.parse_model(new_parser("python -m common.compare", "A table."), line, flag)
     assert problem in capsys.readouterr().err
 
 

@@ -125,11 +125,12 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     argv += ["--transpose"] * options.transpose
     folder.mkdir(parents=True, exist_ok=True)
     kept = _kept_metrics(folder)
-    program, noted = _checksum(model.script), folder / "program.txt"
-    is_same = not noted.exists() or noted.read_text(encoding="utf-8") == program
+    code, noted = code_checksum(model.script), folder / "code.json"
+    if not noted.exists():
+        write_json(noted, code)
+    is_same = code in noted.read_text(encoding="utf-8", errors="replace")
     if not is_same:
         print(f"{model.name}, seed {seed}: its code has changed since, so it is trained again.")
-    noted.write_text(program, encoding="utf-8")
     with lasting_log(folder / "output.txt") as log, redirect_stdout(log):
         try:
             metrics = script.main([*argv, "--resume"] if is_same else argv)
@@ -143,6 +144,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
         except UserError as error:
             error.args = (f"{model.name}, seed {seed}: {error} The finished runs are kept.",)
             raise
+    write_json(noted, code)  # not before: an interrupted training starts again
     if kept and kept.get("train_seconds") == metrics["train_seconds"]:
         # No step was taken: the numbers are those of the machine that trained the kept run.
         metrics["machine"] = kept.get("machine") or UNKNOWN_MACHINE
@@ -151,7 +153,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     return metrics | {"true": true, "predicted": predicted, "folder": folder}
 
 
-def _checksum(script: str) -> str:
+def code_checksum(script: str) -> str:
     """Return a checksum of the code that trains a net: a script and the core, without comments."""
     files = [REPOSITORY / f"{script}.py", *(REPOSITORY / "common" / f"{one}.py" for one in CORE)]
     trees = []
