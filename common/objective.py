@@ -197,7 +197,7 @@ class Optimizer(tf.train.Optimizer):
                 loss: tf.Tensor, gradients: Sequence[tf.Tensor], updates: Sequence[tf.Operation]
             ) -> tf.Operation:
                 # A step whose loss is NaN or too large fails before it changes anything.
-                finite = tf.check_numerics(tf.where(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
+                finite = tf.check_numerics(tf.where_v2(loss < LOSS_LIMIT, loss, math.nan), DIVERGED)
                 with tf.control_dependencies([finite]):
                     return self._apply(gradients, variables, updates, step)
 

@@ -79,6 +79,12 @@ def diverged(session: tf.Session) -> UserError:
     rates = session.graph.get_collection(RATES)
     step, *rate = session.run([global_step(session.graph).value(), *rates[:1]])
     with_rate = f", with a learning rate of {rate[0]:.3g}" if rate else ""
+    if step == 0:
+        return UserError(
+            "the loss is no finite number below a million in step 1, before any weight has "
+            "changed, so the loss itself is the cause: a logarithm of 0, a division by 0, or a sum "
+            "where a mean is meant."
+        )
     return UserError(
         f"the loss is no longer a finite number below a million in step {step + 1}{with_rate}: the "
         "weights grew without bound. Try a lower --learning-rate; the checkpoints written so far "
@@ -105,7 +111,8 @@ def averaged_weights(session: tf.Session) -> Iterator[None]:
     name = "swap_averages"
     if not session.graph.get_collection(name):
         with session.graph.as_default():
-            values = [tf.identity(v.value()) for pair in pairs for v in pair]
+            # Copies: the value of a variable may be its memory.
+            values = [tf.raw_ops.DeepCopy(x=v.value()) for pair in pairs for v in pair]
             targets = [v for variable, average in pairs for v in (average, variable)]
             with tf.control_dependencies(values):
                 assigns = [tf.assign(t, v) for t, v in zip(targets, values, strict=True)]

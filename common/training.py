@@ -20,11 +20,12 @@ from common.objective import LOSS_LIMIT
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
+from common.run.counting import StepCounter, counts_steps
 from common.run.film import filming
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
-from common.session import diverged, global_step
+from common.session import diverged
 from common.settings import require_stages_within
 
 import numpy as np
@@ -69,14 +70,16 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     print(recipe_line(settings, num_steps))
     if line := introduction(session, train):
         print(line)
-    counts = _counts_steps(session.graph, state.net.train_step)
-    count_step = None if counts else _new_count(session.graph)
+    counts = counts_steps(session.graph, state.net.train_step)
+    counter = None if counts else StepCounter(session)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
     clock = _Clock(seconds)
+    if counter:
+        counter.start()
 
     def current_loss() -> float:
         return evaluate(session, train.first(BATCH_SIZE), doing=None).loss
@@ -95,8 +98,8 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                 mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
             )
             done = step + 1
-            if count_step is not None:
-                session.run(count_step)
+            if counter:
+                counter.count()
             progress.advance()
             end_of_epoch = done % epoch_length == 0 or done == num_steps
             if end_of_epoch:
@@ -164,29 +167,6 @@ def _require_finite(session: tf.Session, *losses: float) -> None:
     """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
     if not all(-np.inf < loss < LOSS_LIMIT for loss in losses):  # true for NaN, too
         raise diverged(session)
-
-
-def _counts_steps(graph: tf.Graph, train_step: tf.Operation) -> bool:
-    """Say whether a training step counts the global step, as that of `new_optimizer` does.
-
-    Schedule, dropout and checkpoints depend on it. `tf.train.AdamOptimizer(0.001).minimize(loss)`
-    does not count.
-    """
-    handle = global_step(graph).handle
-    assigns = [op for op in handle.consumers() if op.type.startswith("Assign")]
-    found, todo = set(), tf.nest.flatten(train_step)
-    while todo:
-        op = todo.pop()
-        if op not in found:
-            found.add(op)
-            todo += [tensor.op for tensor in op.inputs]
-            todo += op.control_inputs
-    return any(op in found for op in assigns)
-
-
-def _new_count(graph: tf.Graph) -> tf.Operation:
-    with graph.as_default():
-        return tf.assign_add(global_step(graph), 1).op
 
 
 class _Clock:

@@ -6,6 +6,7 @@ import shutil
 import mnist_softmax
 from common.comparison import runs
 from common.process.arguments import new_parser
+from common.run import code
 
 import pytest
 import shell
@@ -61,6 +62,94 @@ def test_a_copy_with_an_optimizer_of_tf_train_is_a_script_like_the_others(folder
     assert not (folder / "runs" / f"mnist_{name}").exists()
 
 
+IMPORT = "import tensorflow.compat.v1 as tf\n"
+SKIP = """
+        pairs = optimizer.compute_gradients(loss)
+        finite = tf.is_finite(tf.global_norm([gradient for gradient, _ in pairs]))
+        train_step = tf.cond(finite, lambda: optimizer.apply_gradients(pairs), lambda: tf.no_op())
+"""
+TENSOR = """
+        with tf.control_dependencies([optimizer.minimize(loss)]):
+            train_step = tf.identity(loss)
+"""
+STEP, LOSS = "        train_step = optimizer.minimize(loss)\n", "loss = tf.reduce_mean("
+
+
+@pytest.mark.slow
+def test_steps_written_otherwise_train_alike(folder):
+    """The learning rate follows the global step, which must be counted once for each step."""
+    edits = {
+        "nothing": (STEP, STEP),
+        "a condition": (STEP, SKIP),
+        "a tensor": (STEP, TENSOR),
+        "a vector": (STEP, STEP.replace("(loss)", "(cross_entropy / 128)")),
+        "behaviour of TensorFlow 1": (IMPORT, f"{IMPORT}tf.disable_v2_behavior()\n"),
+    }
+    curves = {}
+    for number, (name, edit) in enumerate(edits.items()):
+        copy = folder / f"my_{number}.py"
+        shutil.copy(folder / "mnist_softmax.py", copy)
+        change(copy, *edit)
+        _, errors = run(folder, copy.name, "--train-size", 1280, "--epochs", 2)
+        assert errors == ""
+        history = shell.metrics_in(folder / "runs" / f"my_{number}")["history"]
+        curves[name] = [row["train_loss"] for row in history]
+    for name, curve in curves.items():
+        assert curve == pytest.approx(curves["nothing"], rel=1e-4), name
+
+
+@pytest.mark.slow
+def test_moving_averages_are_right_with_the_variables_of_tensorflow_1(folder):
+    flags = ["my_softmax.py", "--train-size", 1280, "--epochs", 3, "--moving-average", 0.9]
+    copy = folder / "my_softmax.py"
+    shutil.copy(folder / "mnist_softmax.py", copy)
+    histories = []
+    for behaviour in ("", "tf.disable_v2_behavior()\n"):
+        change(copy, IMPORT, IMPORT + behaviour)
+        run(folder, *flags)
+        histories.append(shell.metrics_in(folder / "runs" / "my_softmax")["history"])
+    for one, other in zip(*histories, strict=True):
+        assert one["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("(logits, axis=1, name", "(logits[:, None], axis=2, name", "y_pred_cls has the shape (2"),
+        (
+            'y_pred = tf.nn.softmax(logits, name="y_pred")',
+            "y_pred = loss",
+            "y_pred has the shape (",
+        ),
+    ],
+)
+def test_a_node_of_another_shape_ends_the_run_with_a_sentence(folder, old, new, problem):
+    change(folder / "mnist_softmax.py", old, new)
+    _, errors = run(folder, "mnist_softmax.py", *FEW, status=1)
+    assert errors.startswith(f"Error: {problem}")
+    assert "for 256 images; it must be (" in errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("new", "problem"),
+    [
+        ("keep = tf.placeholder(tf.float32, name='keep')\n        loss = keep * tf.reduce_mean(",
+         "the net needs a value for the placeholder keep when it is tested, too"),
+        ("loss = 1e9 * tf.reduce_mean(",
+         "the loss is no finite number below a million in step 1, before any weight has changed"),
+    ],
+)  # fmt: skip
+def test_a_loss_that_cannot_be_measured_is_explained(folder, new, problem):
+    change(folder / "mnist_softmax.py", LOSS, new)
+    if "keep" in new:
+        path = folder / "mnist_softmax.py"
+        change(path, "net.y_true: labels}", "net.y_true: labels, 'keep:0': 1.0}")
+    _, errors = run(folder, "mnist_softmax.py", *FEW, status=1)
+    assert errors.startswith(f"Error: {problem}")
+
+
 def test_a_copy_ends_errors_with_a_sentence_under_its_own_name(folder):
     shutil.copy(folder / "mnist_softmax.py", folder / "my_softmax.py")
     _, errors = run(folder, "my_softmax.py", "--epoch", 1, status=2)
@@ -75,6 +164,10 @@ def test_a_copy_is_resumed_only_with_the_optimizer_that_it_had(folder):
     run(folder, "my_softmax.py", *FEW)
     output, _ = run(folder, "my_softmax.py", *FEW, "--resume")
     assert "the learning rate of the schedule one-cycle has ended with it" in output
+    assert "The code has changed" not in output
+    change(folder / "my_softmax.py", LOSS, f"{LOSS}0.5 * ")
+    output, _ = run(folder, "my_softmax.py", *FEW, "--resume")
+    assert "The code has changed since this checkpoint was written; what is left of the" in output
     change(folder / "my_softmax.py", OPTIMIZER, OWN)
     _, errors = run(folder, "my_softmax.py", *FEW, "--resume", status=2)
     assert "optimizer was adam, now the script's own" in errors
@@ -103,12 +196,12 @@ def test_a_comparison_trains_a_copy_again_when_its_code_has_changed(folder):
 
 
 def test_comments_do_not_change_the_code(monkeypatch, folder):
-    monkeypatch.setattr(runs, "REPOSITORY", folder)
-    before = runs.code_checksum("mnist_cnn")
+    monkeypatch.setattr(code, "REPOSITORY", folder)
+    before = code.code_checksum("mnist_cnn")
     change(folder / "mnist_cnn.py", "# The loss: cross-entropy", "# Minimised: cross-entropy")
-    assert runs.code_checksum("mnist_cnn") == before
+    assert code.code_checksum("mnist_cnn") == before
     change(folder / "common" / "objective.py", "LOSS_LIMIT = 1e6", "LOSS_LIMIT = 1e7")
-    assert runs.code_checksum("mnist_cnn") != before
+    assert code.code_checksum("mnist_cnn") != before
 
 
 @pytest.mark.slow

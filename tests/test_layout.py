@@ -19,7 +19,7 @@ PACKAGES = {
     "plots": {"process.streams", "process.text", "run.files"},
     "comparison": {
         *("data", "datasets.orientation", "plots", "process"),
-        *("run.contents", "run.files", "run.inside", "run.metrics", "run.model"),
+        *("run.code", "run.contents", "run.files", "run.inside", "run.metrics", "run.model"),
     },
     "page": {
         *("data", "datasets.disputed", "process"),
@@ -38,7 +38,14 @@ PACKAGES = {
 OF_PACKAGES = {
     *("datasets.idx", "datasets.reading", "parallel", "plots", "process.arguments"),
     *("process.errors", "process.signals", "process.status", "process.text", "run.files"),
-    *("run.checkpoints", "run.film", "run.progress", "run.summaries", "run.teacher"),
+    *(
+        "run.checkpoints",
+        "run.counting",
+        "run.film",
+        "run.progress",
+        "run.summaries",
+        "run.teacher",
+    ),
 }
 
 

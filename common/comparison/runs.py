@@ -6,8 +6,6 @@ A finished run is kept, and an interrupted one is continued.
 from __future__ import annotations
 
 import argparse
-import ast
-import hashlib
 import importlib
 import itertools
 import re
@@ -24,6 +22,7 @@ from common.process.errors import InterruptedRunError
 from common.process.start import REPOSITORY, is_script
 from common.process.streams import lasting_log
 from common.process.text import visible
+from common.run.code import code_checksum
 from common.run.files import write_json
 from common.run.metrics import metrics_or_problem
 
@@ -31,7 +30,6 @@ import numpy as np
 from tqdm import tqdm
 
 SCRIPTS = ("mnist_softmax", "mnist_mlp", "mnist_cnn")
-CORE = ("layers", "networks", "augmentation", "objective", "data", "session", "training")
 # Flags that the comparison itself passes to the scripts, or that make no sense in a comparison.
 RESERVED = {
     *("--seed", "--data-dir", "--transpose", "--no-transpose", "--output-dir"),
@@ -151,19 +149,6 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
         write_json(folder / "metrics.json", metrics)
     true, predicted = np.load(folder / "predictions.npy").T
     return metrics | {"true": true, "predicted": predicted, "folder": folder}
-
-
-def code_checksum(script: str) -> str:
-    """Return a checksum of the code that trains a net: a script and the core, without comments."""
-    files = [REPOSITORY / f"{script}.py", *(REPOSITORY / "common" / f"{one}.py" for one in CORE)]
-    trees = []
-    for file in files:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        for node in ast.walk(tree):  # a string by itself is a docstring
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value.value = ""
-        trees.append(ast.dump(tree))
-    return hashlib.sha256("".join(trees).encode()).hexdigest()
 
 
 def _kept_metrics(folder: Path) -> dict[str, Any] | None:

@@ -67,6 +67,8 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
         raise NotDivisibleError("a GPU divides the work by itself")
     trained = {variable.ref() for variable in step.variables}
     layers = [one for one in layers_of(step.loss.graph) if one.weights.ref() in trained]
+    if not layers:
+        raise NotDivisibleError("its layers are not of common.layers, so its length is not known")
     if sum(layer.multiply_adds for layer in layers) * batch_size < WORTH_DIVIDING:
         raise NotDivisibleError("it is too short to gain from being split over two cores")
 

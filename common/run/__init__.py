@@ -13,6 +13,8 @@ familiarity.py  what the training images look like, so that others are told from
 strokes.py      numbers that describe the strokes of an image
 signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue
+counting.py     counts the steps of a script whose training step does not
+code.py         whether the code of a script has changed since a run
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run
 contents.py     JSON that others may have written, checked

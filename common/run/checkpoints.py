@@ -14,6 +14,7 @@ from typing import Any
 
 from common import UsageError, UserError
 from common.process.text import visible
+from common.run.code import code_checksum
 from common.run.files import explained, reason_of
 from common.run.state import VARIABLE, Found, State, found_checkpoints
 from common.run.teacher import checksum
@@ -55,6 +56,7 @@ class Checkpoints:
         self._facts = decisive_settings(session.state.settings) | facts
         if teacher := self._facts.get("teacher"):
             self._facts["teacher"] = f"{teacher} (checksum {checksum(teacher)})"
+        self._facts["code"] = code_checksum(session.state.settings.model)
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = tf.train.get_or_create_global_step()
             self._state = tf.Variable("", trainable=False, name=VARIABLE)
@@ -128,6 +130,11 @@ class Checkpoints:
         if others:
             steps = ", ".join(f"step-{other.step}" for _, other in others)
             print(f"Left out, since their runs had other settings: {steps}.")
+        if state.facts.get("code") != self._facts["code"]:
+            print(
+                "The code has changed since this checkpoint was written; what is left of the run "
+                "follows the code as it is now."
+            )
         self._run = state.run
         self._session.state.history[:] = state.history
         return state.step, state.seconds
@@ -135,7 +142,8 @@ class Checkpoints:
     def _differing(self, then: dict[str, Any]) -> list[str]:
         """Return the names of the facts that would change the run."""
         now = self._facts
-        differing = sorted(k for k in now.keys() | then.keys() if now.get(k) != then.get(k))
+        names = (now.keys() | then.keys()) - {"code"}
+        differing = sorted(k for k in names if now.get(k) != then.get(k))
         if not _planned_to_the_end(now):  # then the number of steps changes only when to stop
             differing = [k for k in differing if k not in LENGTH]
         return differing

@@ -120,7 +120,7 @@ def _unfinished(folder: Path, state: State, word: str) -> RunOnDisk:
         word,
         done=state.step / state.facts["steps"],
         model=model,
-        settings={k: v for k, v in state.facts.items() if k not in ("steps", "data")},
+        settings={k: v for k, v in state.facts.items() if k not in ("steps", "data", "code")},
         seconds=state.seconds,
         date=_date(*(folder / "checkpoints").glob("*.index")),
         history=state.history,

@@ -1,0 +1,47 @@
+"""Counting the steps of a script whose training step does not count them."""
+
+from __future__ import annotations
+
+from common.session import global_step
+
+import tensorflow.compat.v1 as tf
+
+
+def counts_steps(graph: tf.Graph, train_step: tf.Operation) -> bool:
+    """Say whether a training step certainly counts the global step, as `new_optimizer`'s does.
+
+    Schedule, dropout and checkpoints depend on it. `tf.train.AdamOptimizer(0.001).minimize(loss)`
+    does not count; inside a `tf.cond`, or beside the step, counting cannot be seen here.
+    """
+    handle = getattr(global_step(graph), "handle", None)  # older variables have none
+    if handle is None:
+        return False
+    assigns = [op for op in handle.consumers() if op.type.startswith("Assign")]
+    found, todo = set(), [getattr(one, "op", one) for one in tf.nest.flatten(train_step)]
+    while todo:
+        op = todo.pop()
+        if op not in found:
+            found.add(op)
+            todo += [tensor.op for tensor in op.inputs]
+            todo += op.control_inputs
+    return any(op in found for op in assigns)
+
+
+class StepCounter:
+    """Counts each step that the caller's loop has not counted by itself."""
+
+    def __init__(self, session: tf.Session) -> None:
+        self._session, step = session, global_step(session.graph)
+        with session.graph.as_default():
+            self._value, self._add = tf.identity(step), tf.assign_add(step, 1).op
+        self._last = -1
+
+    def start(self) -> None:
+        """Note what is counted before the first step."""
+        self._last = self._session.run(self._value)
+
+    def count(self) -> None:
+        """Count a step if nothing has counted since."""
+        if self._session.run(self._value) == self._last:
+            self._session.run(self._add)
+        self.start()
