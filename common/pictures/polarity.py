@@ -8,6 +8,9 @@ import numpy as np
 
 LIGHT_ON_DARK, DARK_ON_LIGHT = POLARITIES
 EDGE_LEVEL = 64  # of 255: how far the median along the edge may be from black, or from white
+# Of 255: a picture whose darkest (or lightest) pixel is farther away has a coloured background, as
+# those have that matplotlib.pyplot.imsave writes.
+FLOOR = 4
 
 
 def passes_unchanged(grey: np.ndarray, polarity: str | None, grey_levels: bool) -> bool:
@@ -25,8 +28,8 @@ def passes_unchanged(grey: np.ndarray, polarity: str | None, grey_levels: bool) 
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     level = float(np.median(edge))
     return {
-        LIGHT_ON_DARK: level <= EDGE_LEVEL,
-        DARK_ON_LIGHT: level >= 255 - EDGE_LEVEL,
+        LIGHT_ON_DARK: level <= EDGE_LEVEL and grey.min() <= FLOOR,
+        DARK_ON_LIGHT: level >= 255 - EDGE_LEVEL and grey.max() >= 255 - FLOOR,
     }.get(polarity, True)
 
 
