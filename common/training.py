@@ -17,6 +17,7 @@ from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
 from common.layers import layers_of
 from common.objective import LOSS_LIMIT
+from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
@@ -70,7 +71,8 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     print(recipe_line(settings, num_steps))
     if line := introduction(session, train):
         print(line)
-    counts = counts_steps(session.graph, state.net.train_step)
+    step_operations = ancestors(*tf.nest.flatten(state.net.train_step))
+    counts = counts_steps(session.graph, step_operations)
     counter = None if counts else StepCounter(session)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)

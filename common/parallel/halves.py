@@ -28,6 +28,7 @@ from common.parallel.copies import (
     rows_of_part,
 )
 from common.parallel.rows import SAME, NotDivisibleError, Plan, examine
+from common.parallel.walking import ancestors
 from common.process.machine import num_cores
 
 import tensorflow.compat.v1 as tf
@@ -203,7 +204,7 @@ def _largest_first(gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variab
     sizes = [variable.shape.num_elements() or 0 for variable in variables]
     place = sizes.index(max(sizes))
     largest = _halves_of(gradients[place])
-    needed = _ancestors(gradients[place].op) if largest else set()
+    needed = ancestors(gradients[place]) if largest else set()
     for gradient, variable in zip(gradients[place + 1 :], variables[place + 1 :], strict=True):
         halves = _halves_of(gradient)
         if not needed.isdisjoint(halves):  # as where weights are the sum of two variables
@@ -212,18 +213,6 @@ def _largest_first(gradients: Sequence[tf.Tensor], variables: Sequence[tf.Variab
             # If both waited for their own half only, they would come before the sum.
             _run_after(halves[0], largest[0])
             _run_after(halves[1], gradients[place].op)
-
-
-def _ancestors(op: tf.Operation) -> set[tf.Operation]:
-    """Return an operation and all that it depends on."""
-    found, todo = set(), [op]
-    while todo:
-        op = todo.pop()
-        if op not in found:
-            found.add(op)
-            todo += [tensor.op for tensor in op.inputs]
-            todo += op.control_inputs
-    return found
 
 
 def _halves_of(gradient: tf.Tensor) -> list[tf.Operation]:

@@ -7,24 +7,16 @@ from common.session import global_step
 import tensorflow.compat.v1 as tf
 
 
-def counts_steps(graph: tf.Graph, train_step: tf.Operation) -> bool:
-    """Say whether a training step certainly counts the global step, as `new_optimizer`'s does.
+def counts_steps(graph: tf.Graph, operations: set[tf.Operation]) -> bool:
+    """Say whether one of these operations of a training step certainly counts the global step.
 
-    Schedule, dropout and checkpoints depend on it. `tf.train.AdamOptimizer(0.001).minimize(loss)`
-    does not count; inside a `tf.cond`, or beside the step, counting cannot be seen here.
+    Schedule, dropout and checkpoints depend on it, and that of `new_optimizer` does.
+    `tf.train.AdamOptimizer(0.001).minimize(loss)` does not count; inside a `tf.cond`, or beside the
+    step, counting cannot be seen here.
     """
     handle = getattr(global_step(graph), "handle", None)  # older variables have none
-    if handle is None:
-        return False
-    assigns = [op for op in handle.consumers() if op.type.startswith("Assign")]
-    found, todo = set(), [getattr(one, "op", one) for one in tf.nest.flatten(train_step)]
-    while todo:
-        op = todo.pop()
-        if op not in found:
-            found.add(op)
-            todo += [tensor.op for tensor in op.inputs]
-            todo += op.control_inputs
-    return any(op in found for op in assigns)
+    consumers = handle.consumers() if handle is not None else ()
+    return any(op in operations for op in consumers if op.type.startswith("Assign"))
 
 
 class StepCounter:

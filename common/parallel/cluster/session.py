@@ -13,10 +13,11 @@ from common import UserError
 from common.parallel.cluster.config import Cluster
 from common.parallel.cluster.gradients import FirstPhase
 from common.parallel.cluster.reconnecting import LOST, ReconnectingSession
-from common.parallel.cluster.update import SecondPhase, ancestors
+from common.parallel.cluster.update import SecondPhase
 from common.parallel.cluster.waiting import say, tell_end
 from common.parallel.fast_session import FastSession
 from common.parallel.rows import NotDivisibleError
+from common.parallel.walking import ancestors
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -168,7 +169,7 @@ class ClusterSession(FastSession):
             node = self.graph.as_graph_element(fetch)
         except (KeyError, TypeError, ValueError) as error:
             raise NotDivisibleError(f"{fetch} is fetched, which is not a tensor") from error
-        if not self._second.changing.isdisjoint(ancestors(getattr(node, "op", node))):
+        if not self._second.changing.isdisjoint(ancestors(node)):
             raise NotDivisibleError(f"{node.name}, which is fetched, depends on a part of it")
         self._separate[id(fetch)] = fetch
 

@@ -8,6 +8,7 @@ from common.objective import TrainingStep
 from common.parallel.cluster.division import DividedStep, refusal
 from common.parallel.halves import UPDATES
 from common.parallel.rows import READS
+from common.parallel.walking import ancestors
 
 import tensorflow.compat.v1 as tf
 
@@ -90,16 +91,3 @@ def _update(op: tf.Operation, changes: dict[str, tf.Tensor]) -> tf.Operation:
     if value.name not in changes:
         return op
     return UPDATES[op.type](resource=handle, value=changes[value.name])
-
-
-def ancestors(op: tf.Operation) -> set[tf.Operation]:
-    """Return an operation and all those that it depends on."""
-    found: set[tf.Operation] = set()
-    todo = [op]
-    while todo:
-        one = todo.pop()
-        if one not in found:
-            found.add(one)
-            todo += [tensor.op for tensor in one.inputs]
-            todo += one.control_inputs
-    return found
