@@ -12,6 +12,9 @@ window.Paper = (() => {
   const MIN_STEP = 0.06; // least difference between a sheet and what is beside it
   const LEAST_RIM = 0.08; // of the edge of the picture, that a table takes
   const SHARP = 0.8; // of the edge of a sheet must be sharp
+  const RECTANGLE = 0.97; // of its box, that a rectangle takes
+  const WIDTH_OF_STROKES = 3; // times the widest stroke of its ink, that a sheet is wide at least
+  const WIDTH_OF_RECTANGLE = 1.5; // the same of a rectangle
 
   /** Average a picture down until it has at most `side` rows and columns: float64. */
   function averaged({ height, width, values }, side) {
@@ -116,10 +119,17 @@ window.Paper = (() => {
     if (longest(ink) < Math.max(4, 0.06 * Math.sqrt(area))) return false;
     if (Math.abs(mean(values, paper) - mean(values, ink)) < MIN_CONTRAST) return false;
     const stroke = halfWidth(ink);
-    // A bold 0 has paper outside and inside: its stroke is not much wider than the inside.
-    if (halfWidth(paper) < 3 * stroke) return false;
-    const closed = Grids.not(Grids.grow(Grids.not(Grids.grow(Grids.pad(filled, 4), 3)), 3));
+    // A bold 0 has paper outside and inside: its stroke is not much wider than the inside. But a 0
+    // is no rectangle.
+    const times = area > RECTANGLE * high * wide ? WIDTH_OF_RECTANGLE : WIDTH_OF_STROKES;
+    if (halfWidth(paper) < times * stroke) return false;
+    const padded = Grids.pad(filled, 4);
+    const closed = Grids.cut(Grids.not(Grids.grow(Grids.not(Grids.grow(padded, 3)), 3)), {
+      top: 4, bottom: filled.height + 4, left: 4, right: filled.width + 4,
+    });
     if (Grids.count(closed) - area > 0.01 * area) return false; // ink crosses the edge
+    // So does the stroke of a thin pen: this is the edge of a shadow.
+    if (Grids.count(Grids.and(Grids.shrink(closed, 2), Grids.not(filled)))) return false;
     const least = Math.max(1.5 * stroke, LEAST_TABLE * Math.sqrt(area));
     return isOnTable(filled, paper, outside, values, least);
   }

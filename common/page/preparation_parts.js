@@ -7,7 +7,14 @@ labels, its box, the longer side of that, its ink, and whether the edge of the p
 
 window.Parts = (() => {
   const INK = 0.4; // pixels with more ink than this belong to a part
-  const LEAST_INSIDE = 0.18; // of the longer side of a frame, that what is in it must have
+  const DARKER = [0.6, 0.8, 1.0]; // the same where paler lines run through the ink
+  const MOST_HOLES = 2; // that a digit has
+  const LEAST_RUN = 0.7; // of the other side of the picture, that a digit from edge to edge has
+  const LEAST_INSIDE = 0.18; // of the longer side of a frame, or a cell, that what is in it must have
+  const LIKE_CELLS = 0.8; // of the largest hole of a part, that the third has if they are cells
+  const MARGIN = 0.1; // of the sides of an open frame, that is free on each side of what is in it
+  const LEAST_IN_OPEN = 0.3; // of the longer side of an open frame, that what is in it must have
+  const LEAST_FRAME = 12; // pixels of the longer side
   const ALONG_EDGE = 0.5; // of a side of the picture: what touches it for longer is no digit
   const WIDEST_STROKE = 0.22; // half the width of a digit's strokes, of its longer side
   const SPECK = 0.12; // of the largest part's longer side
@@ -16,9 +23,19 @@ window.Parts = (() => {
   /** Find the parts that can be writing: { parts, labels, framed }.
    * `smoothed` is the blurred ink, `least` the pixels that the largest part must have. */
   function find(ink, smoothed, least) {
-    const { labels, parts: number } = Regions.label(
-      Grids.between(smoothed, INK), true,
-    );
+    const isRuled = ({ parts, labels }) => parts.some((part) => runsThrough(part, labels));
+    const found = partsAbove(INK, ink, smoothed, least);
+    if (!isRuled(found)) return found;
+    for (const level of DARKER) {
+      const darker = partsAbove(level, ink, smoothed, least);
+      if (darker.parts.length && !isRuled(darker)) return darker;
+    }
+    return found;
+  }
+
+  /** The same of the pixels with more ink than `level`. */
+  function partsAbove(level, ink, smoothed, least) {
+    const { labels, parts: number } = Regions.label(Grids.between(smoothed, level), true);
     const masses = new Float64Array(number + 1);
     for (let i = 0; i < ink.values.length; i++) masses[labels.values[i]] += ink.values[i];
     const all = Regions.boxes(labels, number)
@@ -50,6 +67,36 @@ window.Parts = (() => {
     );
   }
 
+  /** Whether lines that run from edge to edge of the picture hold a part together. */
+  function runsThrough(part, labels) {
+    const across = part.left === 0 && part.right === labels.width;
+    const down = part.top === 0 && part.bottom === labels.height;
+    if (across && down) {
+      // squared paper, but not a digit without a margin
+      return holesOf(maskOf(part, labels)).parts > MOST_HOLES;
+    }
+    return (
+      (across && part.height < LEAST_RUN * labels.height) ||
+      (down && part.width < LEAST_RUN * labels.width)
+    );
+  }
+
+  /** The holes of a mask, numbered as `Regions.label` does. */
+  function holesOf(mask) {
+    return Regions.label(Grids.and(Regions.fillHoles(mask), Grids.not(mask)), false);
+  }
+
+  /** Whether the box of another part lies in the middle of one's. */
+  function surrounds(one, other) {
+    const [y, x] = [MARGIN * one.height, MARGIN * one.width];
+    return (
+      one.top + y <= other.top &&
+      one.left + x <= other.left &&
+      one.bottom - y >= other.bottom &&
+      one.right - x >= other.right
+    );
+  }
+
   /** Leave out frames, and what is outside of them unless it is as tall as what is inside. */
   function insideFrames(parts, labels) {
     const frames = new Set();
@@ -57,27 +104,41 @@ window.Parts = (() => {
     // A frame is larger than what is in it.
     const large = [...parts].sort((one, other) => other.longer - one.longer).slice(0, 40);
     for (const part of large) {
-      const inner = parts.filter(
-        (other) =>
-          other !== part && contains(part, other) && other.longer >= LEAST_INSIDE * part.longer,
-      );
-      if (!inner.length) continue;
-      const filled = Regions.fillHoles(maskOf(part, labels));
-      const numbers = new Set();
-      Grids.cut(labels, part).values.forEach((number, i) => {
-        if (filled.values[i]) numbers.add(number);
-      });
-      if (!inner.some((other) => numbers.has(other.label))) continue;
+      const enclosed = enclosedBy(part, parts, labels);
+      if (!enclosed.length) continue;
       frames.add(part);
-      for (const other of parts) {
-        if (other !== part && numbers.has(other.label)) within.add(other.label);
-      }
+      for (const other of enclosed) within.add(other.label);
     }
     if (!frames.size) return parts;
     const kept = parts.filter((part) => !frames.has(part));
     const heights = kept.filter((part) => within.has(part.label)).map((part) => part.height);
     const tall = Math.max(0, ...heights);
     return kept.filter((part) => within.has(part.label) || part.height >= 0.6 * tall);
+  }
+
+  /** The parts within one that is their frame; none if it is a digit. */
+  function enclosedBy(frame, parts, labels) {
+    const inner = parts.filter((part) => part !== frame && contains(frame, part));
+    if (!inner.length || frame.longer < LEAST_FRAME) return [];
+    const mask = maskOf(frame, labels);
+    const filled = Regions.fillHoles(mask);
+    const holes = holesOf(mask);
+    const sides = Regions.boxes(holes.labels, holes.parts)
+      .map(({ top, bottom, left, right }) => Math.max(bottom - top, right - left))
+      .sort((one, other) => other - one);
+    // A digit has two holes at most: three alike are the cells of a form, each with a digit.
+    const cells = sides.length > MOST_HOLES && sides[2] >= LIKE_CELLS * sides[0];
+    const least = LEAST_INSIDE * (cells ? sides[0] : frame.longer);
+    const numbers = new Set();
+    Grids.cut(labels, frame).values.forEach((number, i) => {
+      if (filled.values[i]) numbers.add(number);
+    });
+    // A circle whose ends do not meet, or a box that is open above, has no holes.
+    const isInside = (part) =>
+      numbers.has(part.label) ||
+      (part.longer >= LEAST_IN_OPEN * frame.longer && surrounds(frame, part));
+    const enclosed = inner.filter(isInside);
+    return enclosed.some((part) => part.longer >= least) ? enclosed : [];
   }
 
   /** Leave out what the edge of the picture shows of a table, and lines, if anything is left. */

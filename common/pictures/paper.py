@@ -15,6 +15,9 @@ MIN_CONTRAST = 0.15  # least difference between a sheet and the ink on it
 MIN_STEP = 0.06  # least difference between a sheet and what is beside it, of black to white
 LEAST_RIM = 0.08  # of the edge of the picture, that a table takes
 SHARP = 0.8  # of the edge of a sheet must be sharp
+RECTANGLE = 0.97  # of its box, that a rectangle takes
+WIDTH_OF_STROKES = 3  # times the widest stroke of its ink, that a sheet is wide at least
+WIDTH_OF_RECTANGLE = 1.5  # the same of a rectangle
 SQUARE = np.ones((3, 3), bool)
 
 
@@ -104,9 +107,15 @@ def _is_sheet(
     closed = ndimage.binary_closing(np.pad(filled, 4), SQUARE, iterations=3)[4:-4, 4:-4]
     if (closed & ~filled).sum() > 0.01 * area:  # ink crosses the edge
         return False
+    deep = ndimage.binary_erosion(closed, SQUARE, iterations=2, border_value=1)
+    if (deep & ~filled).any():  # so does the stroke of a thin pen: this is the edge of a shadow
+        return False
     stroke = _half_width(ink)
     # A 0 in bold type has paper outside and inside: its stroke is not much wider than the inside.
-    return _half_width(paper) >= 3 * stroke and _is_on_table(
+    # But a 0 is no rectangle.
+    rectangle = area > RECTANGLE * sides[0] * sides[1]
+    least = WIDTH_OF_RECTANGLE if rectangle else WIDTH_OF_STROKES
+    return _half_width(paper) >= least * stroke and _is_on_table(
         filled, paper, other, channel, max(1.5 * stroke, LEAST_TABLE * np.sqrt(area))
     )
 

@@ -10,7 +10,14 @@ from scipy import ndimage
 
 SQUARE = np.ones((3, 3), bool)
 INK = 0.4  # pixels with more ink than this belong to a part
-LEAST_INSIDE = 0.18  # of the longer side of a frame, that what is in it must have
+DARKER = 0.6, 0.8, 1.0  # the same where lines of the paper, which are paler, run through the ink
+MOST_HOLES = 2  # that a digit has
+LEAST_RUN = 0.7  # of the other side of the picture: a digit that reaches two edges is as large
+LEAST_INSIDE = 0.18  # of the longer side of a frame, or of a cell, that what is in it must have
+LIKE_CELLS = 0.8  # of the largest hole of a part, that its third largest has if they are cells
+MARGIN = 0.1  # of the sides of an open frame, that is free on each side of what is in it
+LEAST_IN_OPEN = 0.3  # of the longer side of an open frame, that what is in it must have
+LEAST_FRAME = 12  # pixels of the longer side
 ALONG_EDGE = 0.5  # of a side of the picture: what touches it for longer is not a digit
 WIDEST_STROKE = 0.22  # half the width of a digit's strokes, of its longer side; more is a table
 SPECK = 0.12  # of the largest part's longer side
@@ -58,6 +65,16 @@ class Part:
             and self.right >= other.right
         )
 
+    def surrounds(self, other: Part) -> bool:
+        """Tell whether the box of another part lies in the middle of this one's."""
+        y, x = MARGIN * self.height, MARGIN * self.width
+        return (
+            self.top + y <= other.top
+            and self.left + x <= other.left
+            and self.bottom - y >= other.bottom
+            and self.right - x >= other.right
+        )
+
 
 def find_parts(
     ink: np.ndarray, smoothed: np.ndarray, least: int
@@ -65,7 +82,8 @@ def find_parts(
     """Find the connected parts of the ink that can be writing.
 
     Left out are specks; what encloses other parts, such as the box of a form, and what is outside
-    of it; what runs along the edge of the picture, such as a table; lines.
+    of it; what runs along the edge of the picture, such as a table; lines, those of ruled paper
+    among them if they are paler than the ink.
 
     Args:
         ink: float32 [height, width], 0 paper to 1 ink.
@@ -76,7 +94,20 @@ def find_parts(
         the parts; the labels, int32 [height, width], of which each part has one; and whether a
         frame was left out.
     """
-    labels, count = ndimage.label(smoothed > INK, structure=SQUARE)
+    found = _parts_above(INK, ink, smoothed, least)
+    if any(_is_ruled(part, found[1]) for part in found[0]):
+        for level in DARKER:
+            darker = _parts_above(level, ink, smoothed, least)
+            if darker[0] and not any(_is_ruled(part, darker[1]) for part in darker[0]):
+                return darker
+    return found
+
+
+def _parts_above(
+    level: float, ink: np.ndarray, smoothed: np.ndarray, least: int
+) -> tuple[list[Part], np.ndarray, bool]:
+    """Find the parts as `find_parts` returns them, whose pixels have more ink than `level`."""
+    labels, count = ndimage.label(smoothed > level, structure=SQUARE)
     places = ndimage.find_objects(labels, count)
     masses = np.bincount(labels.ravel(), ink.ravel(), count + 1)
     high, wide = ink.shape
@@ -92,28 +123,57 @@ def find_parts(
     return parts, labels, framed
 
 
+def _is_ruled(part: Part, labels: np.ndarray) -> bool:
+    """Tell whether lines that run from edge to edge of the picture hold a part together."""
+    high, wide = labels.shape
+    across = part.left == 0 and part.right == wide
+    down = part.top == 0 and part.bottom == high
+    if across and down:  # squared paper, but not a digit without a margin
+        mask = labels[part.place] == part.label
+        return ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)[1] > MOST_HOLES
+    return (across and part.height < LEAST_RUN * high) or (down and part.width < LEAST_RUN * wide)
+
+
 def _inside_frames(parts: Sequence[Part], labels: np.ndarray) -> list[Part]:
     """Leave out frames, and what is outside of them unless it is as tall as what is inside."""
     frames: list[Part] = []
     within: set[int] = set()
     # A frame is larger than what is in it. Few parts are large, so that this takes little time.
     for part in sorted(parts, key=lambda part: -part.longer)[:40]:
-        inner = [o for o in parts if o is not part and part.contains(o)]
-        inner = [o for o in inner if o.longer >= LEAST_INSIDE * part.longer]
-        if not inner:
-            continue
-        filled = ndimage.binary_fill_holes(labels[part.place] == part.label)
-        numbers = set(np.unique(labels[part.place][filled]).tolist())
-        inner = [o for o in inner if o.label in numbers]
-        if not inner:
-            continue
-        frames.append(part)
-        within.update(o.label for o in parts if o.label in numbers and o is not part)
+        enclosed = _enclosed(part, parts, labels)
+        if enclosed:
+            frames.append(part)
+            within |= enclosed
     if not frames:
         return list(parts)
     kept = [part for part in parts if part not in frames]
     tall = max((part.height for part in kept if part.label in within), default=0)
     return [part for part in kept if part.label in within or part.height >= 0.6 * tall]
+
+
+def _enclosed(frame: Part, parts: Sequence[Part], labels: np.ndarray) -> set[int]:
+    """Return the labels of the parts within one that is their frame; none if it is a digit."""
+    inner = [part for part in parts if part is not frame and frame.contains(part)]
+    if not inner or frame.longer < LEAST_FRAME:
+        return set()
+    mask = labels[frame.place] == frame.label
+    filled = ndimage.binary_fill_holes(mask)
+    holes = ndimage.find_objects(ndimage.label(filled & ~mask)[0])
+    sides = sorted((max(s.stop - s.start for s in hole) for hole in holes), reverse=True)[:3]
+    # A digit has two holes at most: three alike are the cells of a form, each with a digit.
+    cells = len(sides) > MOST_HOLES and sides[2] >= LIKE_CELLS * sides[0]
+    least = LEAST_INSIDE * (sides[0] if cells else frame.longer)
+    numbers = set(np.unique(labels[frame.place][filled]).tolist())
+    # A circle whose ends do not meet, or a box that is open above, has no holes.
+    numbers |= {
+        part.label
+        for part in inner
+        if part.longer >= LEAST_IN_OPEN * frame.longer and frame.surrounds(part)
+    }
+    inner = [part for part in inner if part.label in numbers]
+    if max((part.longer for part in inner), default=0) < least:
+        return set()
+    return {part.label for part in inner}
 
 
 def _without_surroundings(parts: Sequence[Part], labels: np.ndarray) -> list[Part]:

@@ -37,6 +37,10 @@ def kinds():
     inside = digit("3", scale=0.6)
     found["a 3 in a box"] = [*inside, rectangle(40, 40, 240, 240)], 10
     found["a 3 in a circle"] = [*inside, ring(140, 140, 110)], 10
+    found["a 3 in a circle that does not close"] = [*inside, ring(140, 140, 110)[:-6]], 10
+    found["a 3 in a box that is open above"] = [
+        *inside, along([[40, 40], [40, 240], [240, 240], [240, 40]])
+    ], 10  # fmt: skip
     found["a 3 in a box that the edge cuts"] = [*inside, rectangle(-5, 30, 250, 285)], 10
     found["a 3 and a ring beside it"] = [*inside, ring(240, 240, 24)], 10
     pair = digit("1", middle=(80, 140)) + digit("2", scale=0.7, middle=(200, 140))
@@ -66,6 +70,10 @@ def kinds():
     found["a thin line down"] = [[[140, 30], [140, 250]]], 5
     found["a line along the edge"] = [[[4, 0], [6, 280]]], 12
     found["a digit and a line along the edge"] = [*digit("5"), [[0, 276], [280, 276]]], 12
+    found["a 2 on a line across"] = [*digit("2", scale=0.7), [[0, 200], [280, 200]]], 8
+    squares = [[[x, 0], [x, 280]] for x in range(20, 280, 80)]
+    squares += [[[0, y], [280, y]] for y in range(40, 280, 80)]
+    found["a 2 on squared paper"] = [*digit("2", scale=0.8), *squares], 6
     found["a scribble"] = [[[60 + 160 * (k % 2), 60 + 6 * k] for k in range(28)]], 12
     found["a black field"] = [[[40 + 200 * (k % 2), 60 + 10 * k] for k in range(17)]], 22
     found["all black"] = [[[-20 + 320 * (k % 2), 10 * k] for k in range(30)]], 30
