@@ -75,6 +75,13 @@ def layers_of(graph: tf.Graph) -> list[Layer]:
     return graph.get_collection(LAYERS)
 
 
+def other_variables(graph: tf.Graph) -> list[tf.Variable]:
+    """Return what `graph` trains beside `layers_of`: variables that a script makes by itself."""
+    ours = {v.ref() for one in layers_of(graph) for v in (one.weights, one.biases) if v is not None}
+    trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    return [variable for variable in trained if variable.ref() not in ours]
+
+
 def new_seed() -> list[int]:
     """Return a new pair of seeds for the default graph's next random operation.
 
@@ -102,8 +109,7 @@ def seed_of_step(seed: list[int]) -> tf.Tensor:
 def new_weights(shape: list[int]) -> tf.Variable:
     """Return a float32 variable of `shape`, drawn from a normal distribution cut at 2 σ = 0.1.
 
-    Random, because neurons with equal weights stay equal; small, because large scores saturate the
-    softmax.
+    Random, because neurons with equal weights stay equal; small, as large logits saturate softmax.
     """
     initial = tf.random.stateless_truncated_normal(shape, seed=new_seed(), stddev=0.05)
     return tf.Variable(initial, name="weights")

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from common.layers import layers_of
 from common.run.teacher import with_teacher
 
 import tensorflow.compat.v1 as tf
@@ -28,11 +27,11 @@ Pairs = Sequence[tuple[tf.Tensor | None, tf.Variable]]  # gradients, each with i
 def weight_penalty(settings: Namespace) -> tf.Tensor | float:
     """Return λ · R(w), to be added to the loss, a float32 scalar; 0 without `--l1` and `--l2`.
 
-    R(w) is the sum of |w| (λ is `settings.l1`) or of w²/2 (`settings.l2`) over the weights of all
-    layers so far. The biases and the scales of batch normalisation are left out.
+    R(w) is the sum of |w| (λ is `settings.l1`) or of w²/2 (`settings.l2`) over all weights that are
+    trained so far, whoever wrote their layers. Variables of one dimension are left out: the biases
+    and the scales of batch normalisation.
     """
-    weights = [layer.weights for layer in layers_of(tf.get_default_graph())]
-    weights = [w for w in weights if w.shape.ndims > 1]
+    weights = [w for w in tf.trainable_variables() if w.shape.ndims > 1]
     penalty = 0.0
     if settings.l1:
         penalty += settings.l1 * tf.add_n([tf.reduce_sum(tf.abs(w)) for w in weights])

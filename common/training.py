@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
-from common.layers import layers_of
+from common.layers import layers_of, other_variables
 from common.objective import LOSS_LIMIT
 from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
@@ -128,11 +128,15 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
 
 
 def layer_table(graph: tf.Graph) -> str:
-    """Return a table of the graph's layers: name, output shape, parameters, and their total."""
+    """Return a table of the graph's layers: name, output shape, parameters, and their total.
+
+    Variables that are in no layer of `common.layers` follow, each with its name.
+    """
     rows = [
         (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
         for layer in layers_of(graph)
     ]
+    rows += [(v.op.name, "", v.shape.num_elements()) for v in other_variables(graph)]
     rows.append(("total", "", sum(count for _, _, count in rows)))
     width = max(8, *(len(name) for name, _, _ in rows))
     return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)

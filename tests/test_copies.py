@@ -1,9 +1,11 @@
 """A reader copies a script, changes a line and runs the copy, alone and in a comparison."""
 
 import json
+import re
 import shutil
 
 import mnist_softmax
+from common import UserError
 from common.comparison import runs
 from common.process.arguments import new_parser
 from common.run import code
@@ -19,8 +21,7 @@ FEW = ("--train-size", 1000, "--epochs", 1)
 @pytest.fixture
 def folder(tmp_path):
     """A copy of the scripts and of what they import, with the data of this repository."""
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(shell.REPOSITORY / "common", tmp_path / "common", ignore=ignored)
+    shutil.copytree(shell.REPOSITORY / "common", tmp_path / "common")
     (tmp_path / "data").symlink_to(shell.REPOSITORY / "data")
     for path in shell.REPOSITORY.glob("mnist_*.py"):
         shutil.copy(path, tmp_path)
@@ -60,6 +61,27 @@ def test_a_copy_with_an_optimizer_of_tf_train_is_a_script_like_the_others(folder
     assert metrics["settings"]["optimizer"] == "the script's own"
     assert metrics["settings"]["learning_rate"] is None
     assert not (folder / "runs" / f"mnist_{name}").exists()
+
+
+LAYER = "logits = new_fc_layer(images, num_pixels, num_classes, activation=None)"
+OWN_LAYER = """W = tf.Variable(tf.zeros([num_pixels, num_classes]), name="W")
+        b = tf.Variable(tf.zeros([num_classes]), name="b")
+        logits = tf.matmul(images, W) + b"""
+
+
+def test_a_layer_of_a_copy_s_own_is_counted_penalised_and_drawn(folder):
+    """The first lines of every TensorFlow 1 tutorial, in place of `new_fc_layer`."""
+    copy = folder / "my_softmax.py"
+    shutil.copy(folder / "mnist_softmax.py", copy)
+    change(copy, LAYER, OWN_LAYER)
+    output, errors = run(folder, copy.name, *FEW, "--l2", 0.01)
+    assert errors == ""
+    assert re.search(r"Network:\n  W +7,840\n  b +10\n  total +7,850\n", output)
+    metrics = shell.metrics_in(folder / "runs" / "my_softmax")
+    assert metrics["parameters"] == 7_850
+    assert metrics["multiply_adds"] is None
+    assert metrics["test_accuracy"] > 0.3
+    assert (folder / "runs" / "my_softmax" / "W_weights.png").exists()
 
 
 IMPORT = "import tensorflow.compat.v1 as tf\n"
@@ -173,6 +195,7 @@ def test_a_copy_is_resumed_only_with_the_optimizer_that_it_had(folder):
     assert "optimizer was adam, now the script's own" in errors
 
 
+@pytest.mark.slow
 def test_a_comparison_trains_a_copy_again_when_its_code_has_changed(folder):
     copy = folder / "my_softmax.py"
     shutil.copy(folder / "mnist_softmax.py", copy)
@@ -231,14 +254,16 @@ def test_folders_of_classes_without_train_and_test_are_recognised(tmp_path):
     for name in ("daisy", "rose", "tulip", "weed"):
         (tmp_path / "flowers" / name).mkdir(parents=True)
         (tmp_path / "flowers" / name / "1.PNG").write_bytes(b"")
-    flags = ["mnist_softmax.py", "--data-dir", tmp_path / "flowers"]
-    _, errors = shell.run(*flags, "--output-dir", tmp_path / "run", status=1)
-    assert "has pictures in daisy, rose, tulip, …, but no folders train and test: move" in errors
+    flags = ["--data-dir", str(tmp_path / "flowers"), "--output-dir", str(tmp_path / "run")]
+    problem = "has pictures in daisy, rose, tulip, …, but no folders train and test: move"
+    with pytest.raises(UserError, match=problem):
+        mnist_softmax.main(flags)
 
 
-def test_an_output_folder_without_a_name_is_refused():
-    _, errors = shell.run("mnist_softmax.py", "--output-dir", "", status=2)
-    assert "--output-dir: the name of the folder is empty" in errors
+def test_an_output_folder_without_a_name_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        mnist_softmax.main(["--output-dir", ""])
+    assert "--output-dir: the name of the folder is empty" in capsys.readouterr().err
 
 
 def test_main_asks_for_a_list():

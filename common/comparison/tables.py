@@ -108,10 +108,11 @@ def _glance(results: dict[str, Any], k: int, markdown: bool) -> list[str]:
     # The factor is that to the row with which the row is compared.
     if base is not None and markdown and model["errors_mean"] and models[base]["errors_mean"]:
         wrong += f", {factor(model['errors_mean'], models[base]['errors_mean'])}"
+    operations = model["multiply_adds"]  # None if layers are not of common.layers
     cells = [
         model_name(model["name"], markdown),
         f"{model['parameters']:,}",
-        f"{model['multiply_adds']:,}",
+        "–" if operations is None else f"{operations:,}",
         f"{model['train_seconds']:.1f}",
         percent(model["test_mean"], model["test_std"]),
         wrong,
@@ -142,7 +143,7 @@ def sentences(results: dict[str, Any]) -> str:
     parts = []
     if {"mnist_mlp.py", "mnist_cnn.py"} <= models.keys():
         mlp, cnn = models["mnist_mlp.py"], models["mnist_cnn.py"]
-        if min(mlp["errors_mean"], cnn["errors_mean"]):
+        if all(one["multiply_adds"] and one["errors_mean"] for one in (mlp, cnn)):
             parts.append(
                 f"The CNN has {factor(cnn['parameters'], mlp['parameters'])} parameters than the "
                 f"MLP, does {factor(cnn['multiply_adds'], mlp['multiply_adds'])} multiply–adds and "

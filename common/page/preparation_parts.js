@@ -9,7 +9,8 @@ window.Parts = (() => {
   const INK = 0.4; // pixels with more ink than this belong to a part
   const DARKER = [0.6, 0.8, 1.0]; // the same where paler lines run through the ink
   const MOST_HOLES = 2; // that a digit has
-  const LEAST_RUN = 0.7; // of the other side of the picture, that a digit from edge to edge has
+  const LEAST_RUN = 0.7; // of the picture's height, that a digit from side to side has
+  const EDGE_MARGIN = 0.06; // of the picture, that is free around what is written between lines
   const LEAST_INSIDE = 0.18; // of the longer side of a frame, or a cell, that what is in it must have
   const LIKE_CELLS = 0.8; // of the largest hole of a part, that the third has if they are cells
   const MARGIN = 0.1; // of the sides of an open frame, that is free on each side of what is in it
@@ -28,7 +29,8 @@ window.Parts = (() => {
     if (!isRuled(found)) return found;
     for (const level of DARKER) {
       const darker = partsAbove(level, ink, smoothed, least);
-      if (darker.parts.length && !isRuled(darker)) return darker;
+      if (!darker.parts.length || isRuled(darker)) continue;
+      return darker.parts.every((part) => hasMargin(part, ink)) ? darker : found;
     }
     return found;
   }
@@ -67,18 +69,21 @@ window.Parts = (() => {
     );
   }
 
-  /** Whether lines that run from edge to edge of the picture hold a part together. */
+  /** Whether lines from the left edge of the picture to the right hold a part together. */
   function runsThrough(part, labels) {
-    const across = part.left === 0 && part.right === labels.width;
-    const down = part.top === 0 && part.bottom === labels.height;
-    if (across && down) {
-      // squared paper, but not a digit without a margin
-      return holesOf(maskOf(part, labels)).parts > MOST_HOLES;
+    if (part.left > 0 || part.right < labels.width) return false;
+    if (part.top > 0 || part.bottom < labels.height) {
+      return part.height < LEAST_RUN * labels.height;
     }
-    return (
-      (across && part.height < LEAST_RUN * labels.height) ||
-      (down && part.width < LEAST_RUN * labels.width)
-    );
+    // Squared paper, or a digit without a margin.
+    return holesOf(maskOf(part, labels)).parts > MOST_HOLES;
+  }
+
+  /** Whether there is paper between a part and each edge of the picture. */
+  function hasMargin(part, { height, width }) {
+    const [y, x] = [EDGE_MARGIN * height, EDGE_MARGIN * width];
+    const rows = part.top >= y && part.bottom <= height - y;
+    return rows && part.left >= x && part.right <= width - x;
   }
 
   /** The holes of a mask, numbered as `Regions.label` does. */

@@ -12,7 +12,8 @@ SQUARE = np.ones((3, 3), bool)
 INK = 0.4  # pixels with more ink than this belong to a part
 DARKER = 0.6, 0.8, 1.0  # the same where lines of the paper, which are paler, run through the ink
 MOST_HOLES = 2  # that a digit has
-LEAST_RUN = 0.7  # of the other side of the picture: a digit that reaches two edges is as large
+LEAST_RUN = 0.7  # of the picture's height: a digit that reaches both sides is as high
+EDGE_MARGIN = 0.06  # of the picture, that is free around what is written between lines
 LEAST_INSIDE = 0.18  # of the longer side of a frame, or of a cell, that what is in it must have
 LIKE_CELLS = 0.8  # of the largest hole of a part, that its third largest has if they are cells
 MARGIN = 0.1  # of the sides of an open frame, that is free on each side of what is in it
@@ -99,7 +100,7 @@ def find_parts(
         for level in DARKER:
             darker = _parts_above(level, ink, smoothed, least)
             if darker[0] and not any(_is_ruled(part, darker[1]) for part in darker[0]):
-                return darker
+                return darker if all(_has_margin(part, ink) for part in darker[0]) else found
     return found
 
 
@@ -124,14 +125,22 @@ def _parts_above(
 
 
 def _is_ruled(part: Part, labels: np.ndarray) -> bool:
-    """Tell whether lines that run from edge to edge of the picture hold a part together."""
+    """Tell whether lines from the left edge of the picture to the right hold a part together."""
     high, wide = labels.shape
-    across = part.left == 0 and part.right == wide
-    down = part.top == 0 and part.bottom == high
-    if across and down:  # squared paper, but not a digit without a margin
-        mask = labels[part.place] == part.label
-        return ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)[1] > MOST_HOLES
-    return (across and part.height < LEAST_RUN * high) or (down and part.width < LEAST_RUN * wide)
+    if part.left > 0 or part.right < wide:
+        return False
+    if part.top > 0 or part.bottom < high:
+        return part.height < LEAST_RUN * high
+    mask = labels[part.place] == part.label  # squared paper, or a digit without a margin
+    return ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)[1] > MOST_HOLES
+
+
+def _has_margin(part: Part, ink: np.ndarray) -> bool:
+    """Tell whether there is paper between a part and each edge of the picture."""
+    high, wide = ink.shape
+    y, x = EDGE_MARGIN * high, EDGE_MARGIN * wide
+    rows = part.top >= y and part.bottom <= high - y
+    return rows and part.left >= x and part.right <= wide - x
 
 
 def _inside_frames(parts: Sequence[Part], labels: np.ndarray) -> list[Part]:

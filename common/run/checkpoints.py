@@ -25,6 +25,7 @@ KEPT = 3
 MOST_NAMED = 8  # settings in an error message
 LENGTH = {"epochs", "iterations", "steps"}
 ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
+Differences = dict[str, tuple[Any, Any]]  # the name of a setting, or of a variable: then, now
 # Settings that do not change what is computed, or by no more than the last digits.
 FREE_SETTINGS = {
     *("model", "command", "data_dir", "output_dir", "resume", "show", "evaluate_at"),
@@ -111,25 +112,24 @@ class Checkpoints:
         if not found:
             print(f"No checkpoint in {visible(self._folder)}: the run starts from the beginning.")
             return 0, 0.0
-        others: list[tuple[list[str], State]] = []
+        others: list[tuple[Differences, State]] = []
         for prefix, state, problem in reversed(found):
+            if state and (differing := self._differing(prefix, state.facts)):
+                others.append((differing, state))
+                continue
             try:
                 if state is None:
                     raise ValueError(problem)
                 self._saver.restore(self._session, prefix)
+                break
             except (tf.errors.OpError, ValueError) as error:
                 damage = visible(f"The checkpoint {prefix} is damaged: {reason_of(error)}")
                 print(damage, file=sys.stderr)
-                continue
-            differing = self._differing(state.facts)
-            if not differing:
-                break
-            others.append((differing, state))
         else:
             raise self._misfit(others)
         if others:
             steps = ", ".join(f"step-{other.step}" for _, other in others)
-            print(f"Left out, since their runs had other settings: {steps}.")
+            print(f"Left out, since their runs had other settings or layers: {steps}.")
         if state.facts.get("code") != self._facts["code"]:
             print(
                 "The code has changed since this checkpoint was written; what is left of the run "
@@ -139,35 +139,50 @@ class Checkpoints:
         self._session.state.history[:] = state.history
         return state.step, state.seconds
 
-    def _differing(self, then: dict[str, Any]) -> list[str]:
-        """Return the names of the facts that would change the run."""
+    def _differing(self, prefix: str, then: dict[str, Any]) -> Differences:
+        """Return what of the settings would change the run; if nothing, what of the variables."""
         now = self._facts
-        names = (now.keys() | then.keys()) - {"code"}
-        differing = sorted(k for k in names if now.get(k) != then.get(k))
+        names = sorted((now.keys() | then.keys()) - {"code"})
+        differing = {k: (then.get(k), now.get(k)) for k in names if now.get(k) != then.get(k)}
         if not _planned_to_the_end(now):  # then the number of steps changes only when to stop
-            differing = [k for k in differing if k not in LENGTH]
+            differing = {k: pair for k, pair in differing.items() if k not in LENGTH}
+        if differing:
+            return differing
+        saved = tf.train.load_checkpoint(prefix).get_variable_to_shape_map()
+        with self._session.graph.as_default():
+            weights, variables = tf.trainable_variables(), tf.global_variables()
+        for some in (weights, variables):  # weights first: the optimizer's variables follow them
+            pairs = {
+                f"variable {v.op.name}": (saved.get(v.op.name, "absent"), v.shape.as_list())
+                for v in some
+                if v.shape.is_fully_defined()
+            }
+            differing = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+            if differing:
+                break
         return differing
 
-    def _misfit(self, others: list[tuple[list[str], State]]) -> UserError:
+    def _misfit(self, others: list[tuple[Differences, State]]) -> UserError:
         """Return the error where no checkpoint can be continued."""
         if not others:
             return UserError(
-                f"none of the checkpoints in {self._folder} can be read for this network. "
+                f"none of the checkpoints in {self._folder} can be read. "
                 "Delete the folder and run without --resume to start again."
             )
-        differing, state = min(others, key=lambda other: len(other[0]))
-        now, then = self._facts, state.facts
-        listed = "; ".join(
-            f"{k} was {then.get(k)!s:.100}, now {now.get(k)!s:.100}" for k in differing[:MOST_NAMED]
-        )
-        if len(differing) > MOST_NAMED:
-            listed += f"; and {len(differing) - MOST_NAMED} more"
-        if set(differing) <= LENGTH:
-            planned = _planned_to_the_end(now)
+        differing, _ = min(others, key=lambda other: len(other[0]))
+        told = [f"{k} was {then!s:.100}, now {now!s:.100}" for k, (then, now) in differing.items()]
+        listed = "; ".join(told[:MOST_NAMED])
+        if len(told) > MOST_NAMED:
+            listed += f"; and {len(told) - MOST_NAMED} more"
+        if differing.keys() <= LENGTH:
+            planned = _planned_to_the_end(self._facts)
             listed += f" (this run cannot be made longer: {planned} depends on its length)"
+        what, same = "settings", "Use the same flags"
+        if any(name.startswith("variable ") for name in differing):
+            what, same = "layers or another optimizer", "Undo that change of the script"
         return UsageError(
-            f"cannot resume the run in {self._session.state.folder} with other settings: {listed}. "
-            "Use the same flags, or start a new run in another --output-dir."
+            f"cannot resume the run in {self._session.state.folder} with other {what}: {listed}. "
+            f"{same}, or start a new run in another --output-dir."
         )
 
 

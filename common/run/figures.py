@@ -10,7 +10,7 @@ from common import MODEL_NAMES, plots
 from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
-from common.layers import Layer, layers_of
+from common.layers import Layer, layers_of, other_variables
 from common.run.patches import exciting_patches
 
 import numpy as np
@@ -102,6 +102,10 @@ def _pictures(
         elif len(dimensions) == 2 and dimensions[0] == data.num_pixels:
             # Neurons that are connected with the pixels.
             yield f"{layer.name}_weights.png", partial(_draw_weights, data, session, layer)
+    for variable in other_variables(session.graph):  # the weights of a layer of the script's own
+        if variable.shape.rank == 2 and variable.shape[0] == data.num_pixels:
+            layer = Layer(variable.op.name.replace("/", "_"), None, variable, None, 0)
+            yield f"{layer.name}_weights.png", partial(_draw_weights, data, session, layer)
 
 
 def _draw_film(data: DataSets, session: tf.Session, path: Path) -> None:
@@ -174,7 +178,7 @@ def _draw_weights(data: DataSets, session: tf.Session, layer: Layer, path: Path)
     titles = names if weights.shape[1] == len(names) else None
     show = session.state.settings.show
     layers = layers_of(session.graph)
-    for after in layers[layers.index(layer) + 1 :]:
+    for after in layers[layers.index(layer) + 1 :] if layer in layers else ():
         if after.weights.shape.rank == 2 and after.weights.shape[0] == weights.shape[1]:
             outgoing = np.linalg.norm(session.run(after.weights.value()), axis=1)
             plots.plot_weights(

@@ -11,7 +11,7 @@ from common import UserError, plots
 from common.data import DataSets
 from common.datasets.disputed import disputed_errors
 from common.evaluation import Evaluation, accuracy_interval
-from common.layers import layers_of
+from common.layers import layers_of, other_variables
 from common.process.machine import describe_machine
 from common.process.status import status
 from common.process.text import visible
@@ -108,14 +108,18 @@ def _write_array(path: Path, array: np.ndarray) -> None:
 def _metrics(
     data: DataSets, session: tf.Session, test: Evaluation, matrix: np.ndarray
 ) -> dict[str, Any]:
-    state, layers = session.state, layers_of(session.graph)
+    state, layers, others = session.state, layers_of(session.graph), other_variables(session.graph)
+    parameters = sum(layer.num_parameters for layer in layers)
+    parameters += sum(variable.shape.num_elements() for variable in others)
+    # What is done with variables that the script has made by itself is not known.
+    multiply_adds = None if others else sum(layer.multiply_adds for layer in layers)
     # A loop that was left before the end of the first epoch has measured nothing.
     last = state.history[-1] if state.history else {}
     return {
         "model": state.settings.model,
         "seed": state.settings.seed,
-        "parameters": sum(layer.num_parameters for layer in layers),
-        "multiply_adds": sum(layer.multiply_adds for layer in layers),
+        "parameters": parameters,
+        "multiply_adds": multiply_adds,
         "epochs": last.get("epoch"),
         "steps": last.get("step"),
         "train_seconds": last.get("seconds"),

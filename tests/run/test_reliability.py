@@ -14,7 +14,7 @@ import time
 
 import mnist_mlp
 import mnist_softmax
-from common import UserError
+from common import UsageError, UserError
 from common.data import load_data
 from common.session import new_session
 from common.training import mini_batches
@@ -69,7 +69,7 @@ def test_a_full_disk_at_any_write_is_a_sentence_and_the_old_run_stays(small_disk
     filler.unlink()
     failures = 0
     capsys.readouterr()
-    for kilobytes in range(0, 400, 45):
+    for kilobytes in range(0, 400, 90):
         stat = os.statvfs(small_disk)
         free = stat.f_bavail * stat.f_frsize
         filler.write_bytes(bytes(max(0, free - kilobytes * 1024)))
@@ -159,7 +159,7 @@ def test_without_an_intact_checkpoint_the_run_stops_and_says_what_to_do(finished
 def test_a_checkpoint_of_another_network_is_refused(finished, tmp_path, capsys):
     run = tmp_path / "run"
     shutil.copytree(finished, run)
-    with pytest.raises(UserError, match=r"none of the checkpoints in .* can be read for this net"):
+    with pytest.raises(UsageError, match=r"cannot resume the run in .* with other settings: .*hid"):
         mnist_mlp.main([*QUICK, "--output-dir", str(run), "--resume"])
     assert shell.metrics_in(run) == shell.metrics_in(finished)
 

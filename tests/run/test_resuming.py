@@ -5,6 +5,7 @@ import shutil
 import mnist_mlp
 import mnist_softmax
 from common import UsageError
+from common.layers import new_fc_layer
 
 import idx_files
 import pytest
@@ -148,3 +149,28 @@ def test_a_stage_beyond_the_end_is_refused_before_a_step_is_done(tmp_path, capsy
     sentence = str(error.value) + capsys.readouterr().err
     assert "--evaluate-at 5 is beyond the end of the run, which has 4 training steps" in sentence
     assert not list(tmp_path.glob("checkpoints/*"))
+
+
+def test_an_edited_layer_is_named_and_no_checkpoint_called_damaged(
+    train, short_run, tmp_path, monkeypatch, capsys
+):
+    """What a reader changes in the text of a script shows in no flag."""
+
+    def two_layers(layer, num_inputs, num_outputs, activation):
+        if activation is None:  # the output layer
+            layer, num_inputs = new_fc_layer(layer, num_inputs, 20), 20
+        return new_fc_layer(layer, num_inputs, num_outputs, activation=activation)
+
+    flags = short_run(tmp_path / "run", "constant")
+    before = shell.metrics_in(tmp_path / "run")
+    monkeypatch.setattr(mnist_mlp, "new_fc_layer", two_layers)
+    with pytest.raises(UsageError) as error:
+        train(tmp_path / "run", *flags, "--epochs", 3, "--resume")
+    sentence = str(error.value)
+    assert "with other layers or another optimizer: " in sentence
+    assert "variable fc2/weights was [16, 10], now [16, 20]; " in sentence
+    assert "variable fc3/weights was absent, now [20, 10]; " in sentence
+    assert "Adam" not in sentence
+    assert "Undo that change of the script, or start a new run in another --output-" in sentence
+    assert "damaged" not in capsys.readouterr().err
+    assert shell.metrics_in(tmp_path / "run") == before
