@@ -161,6 +161,7 @@ def compare_fast(folder, seeds=1):
     )
 
 
+@pytest.mark.slow
 def test_a_run_killed_in_its_first_save_starts_from_the_beginning(tmp_path):
     """Such a run leaves an empty folder of checkpoints."""
     compare_fast(tmp_path / "reference")

@@ -8,8 +8,8 @@ from common.pictures.reading import PictureError, read_picture
 
 import numpy as np
 import pytest
+from drawn_pages import WHITE, cropped, drawn, saved, written
 from idx_files import sentence_of
-from pages import WHITE, cropped, drawn, saved, written
 from PIL import Image, ImageFont
 from scipy import ndimage
 from test_pictures import difference

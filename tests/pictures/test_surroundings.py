@@ -4,8 +4,8 @@ from common.pictures.preparation import prepare
 
 import numpy as np
 import pytest
+from drawn_pages import PEN, TABLE, WHITE, YELLOW, cropped, drawn, saved, written
 from matplotlib import pyplot
-from pages import PEN, TABLE, WHITE, YELLOW, cropped, drawn, saved, written
 from PIL import Image
 from scipy import ndimage
 from sklearn.datasets import load_digits
