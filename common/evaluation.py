@@ -75,7 +75,7 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
         except tf.errors.InvalidArgumentError as error:
             raise _unfed(error) or error from None
         _require_shapes(len(split.labels[batch]), predicted, probabilities)
-        return predicted, probabilities, float(np.mean(loss)) * len(predicted)
+        return predicted, probabilities, float(loss.mean()) * len(predicted)
 
     with status(doing) if doing else nullcontext(), averaged_weights(session):
         results = list(map_batches(evaluate_from, range(0, len(split), BATCH_SIZE)))

@@ -20,7 +20,7 @@ from common.objective import LOSS_LIMIT
 from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
-from common.run.checkpoints import Checkpoints, advice
+from common.run.checkpoints import Checkpoints, advice, forgotten
 from common.run.counting import StepCounter, counts_steps
 from common.run.film import filming
 from common.run.progress import Progress, history_head, history_line, recipe_line
@@ -79,6 +79,9 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
+    own_state = forgotten(step_operations)
+    if first and own_state:
+        print(own_state)
     clock = _Clock(seconds)
     if counter:
         counter.start()
@@ -91,7 +94,8 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         summaries(data, session, first) as summarize,
         filming(data, session, first, num_steps) as keep_frame,
         signals_deferred(signal.SIGINT, signal.SIGTERM) as stop_requests,
-        Progress(first, num_steps, epoch_length, current_loss) as progress,
+        # The bar, on a terminal only, does not draw from random numbers of the script's own.
+        Progress(first, num_steps, epoch_length, None if own_state else current_loss) as progress,
     ):
         if first == 0 and 0 in settings.evaluate_at:
             progress.say(_stage(data, session, 0))

@@ -12,6 +12,7 @@ from common.run import code
 
 import pytest
 import shell
+import terminal
 
 OPTIMIZER = "optimizer = new_optimizer(settings, num_steps)"
 OWN = "optimizer = tf.train.GradientDescentOptimizer(0.5)"
@@ -191,6 +192,21 @@ def test_a_copy_is_resumed_only_with_the_optimizer_that_it_had(folder):
     change(folder / "my_softmax.py", OPTIMIZER, OWN)
     _, errors = run(folder, "my_softmax.py", *FEW, "--resume", status=2)
     assert "optimizer was adam, now the script's own" in errors
+
+
+@pytest.mark.slow
+def test_random_numbers_of_a_copy_s_own_are_the_same_on_a_terminal(folder):
+    """There the loss is measured for the bar, which may not draw from them."""
+    copy = folder / "my_mlp.py"
+    shutil.copy(folder / "mnist_mlp.py", copy)
+    change(copy, "dropout(layer, settings.dropout, is_training)", "tf.nn.dropout(layer, rate=0.3)")
+    flags = ["my_mlp.py", "--train-size", 12_000, "--epochs", 4, "--output-dir"]
+    run(folder, *flags, folder / "piped")
+    shown = terminal.run(*flags, folder / "shown", cwd=folder)
+    assert "epoch 1/4" in shown
+    names = ("piped", "shown")
+    piped, shown = (shell.without_times(shell.metrics_in(folder / name)) for name in names)
+    assert piped == shown
 
 
 @pytest.mark.slow

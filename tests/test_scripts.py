@@ -201,7 +201,7 @@ def test_an_interrupted_run_resumes_to_the_same_end(uninterrupted, tmp_path, how
 
 def test_resuming_with_other_flags_says_which(uninterrupted, capsys):
     flags = [*FLAGS[:-1], "8", "--dropout", "0.5", "--output-dir", str(uninterrupted), "--resume"]
-    with pytest.raises(UsageError, match=r"dropout was 0\.4, now 0\.5; seed was 7, now 8\. Use th"):
+    with pytest.raises(UsageError, match=r"dropout was 0\.4, now 0\.5; --seed was 7, now 8\. U"):
         mnist_mlp.main(flags)
     assert UsageError.exit_status == 2
 

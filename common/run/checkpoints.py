@@ -8,8 +8,10 @@ functions of the seed and the step, so nothing else is needed.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from typing import Any
 
 from common import UsageError, UserError
@@ -24,6 +26,8 @@ import tensorflow.compat.v1 as tf
 KEPT = 3
 MOST_NAMED = 8  # settings in an error message
 LENGTH = {"epochs", "iterations", "steps"}
+# Types of operations with a state that is no variable.
+FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
 ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
 Differences = dict[str, tuple[Any, Any]]  # the name of a setting, or of a variable: then, now
 # Settings that do not change what is computed, or by no more than the last digits.
@@ -170,7 +174,11 @@ class Checkpoints:
                 "Delete the folder and run without --resume to start again."
             )
         differing, _ = min(others, key=lambda other: len(other[0]))
-        told = [f"{k} was {then!s:.100}, now {now!s:.100}" for k, (then, now) in differing.items()]
+        flags = {name: f"--{name.replace('_', '-')}" for name in vars(self._session.state.settings)}
+        told = [
+            f"{flags.get(name, name)} was {then!s:.100}, now {now!s:.100}"
+            for name, (then, now) in differing.items()
+        ]
         listed = "; ".join(told[:MOST_NAMED])
         if len(told) > MOST_NAMED:
             listed += f"; and {len(told) - MOST_NAMED} more"
@@ -194,6 +202,20 @@ def _planned_to_the_end(settings: dict[str, Any]) -> str:
         return f"the learning rate of the schedule {settings['decay']}"
     fades = settings.get("augment") and settings.get("fading")
     return "the strength of --augment" if fades else ""
+
+
+def forgotten(operations: Iterable[tf.Operation]) -> str:
+    """Return a line on those operations whose state is in no checkpoint; "" if there is none.
+
+    Such states are the random numbers of `tf.nn.dropout` and the place of a `tf.data` iterator.
+    """
+    names = [op.name for op in operations if op.op_def.is_stateful and FORGETTING.search(op.type)]
+    if not names:
+        return ""
+    return (
+        "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
+        f"{', '.join(sorted(names)[:MOST_NAMED])}."
+    )
 
 
 def advice(settings: Namespace) -> str:

@@ -52,11 +52,16 @@ class Progress:
         first: steps done before.
         num_steps: steps in the whole run.
         epoch_length: steps in an epoch.
-        current_loss: measures the loss; called once in a few seconds, and only for the bar.
+        current_loss: measures the loss; called once in a few seconds, and only for the bar. None if
+            measuring would change the run.
     """
 
     def __init__(
-        self, first: int, num_steps: int, epoch_length: int, current_loss: Callable[[], float]
+        self,
+        first: int,
+        num_steps: int,
+        epoch_length: int,
+        current_loss: Callable[[], float] | None,
     ) -> None:
         self._done, self._epoch_length, self._current_loss = first, epoch_length, current_loss
         self._num_epochs = -(-num_steps // epoch_length)
@@ -79,7 +84,8 @@ class Progress:
         """Show one more step."""
         self._done += 1
         if not self._bar.disable:
-            if time.monotonic() - self._measured > SECONDS_BETWEEN_LOSSES:
+            passed = time.monotonic() - self._measured
+            if self._current_loss and passed > SECONDS_BETWEEN_LOSSES:
                 self._loss = f", loss {self._current_loss():.4f}"
                 self._measured = time.monotonic()
             self._bar.desc = self._epoch()

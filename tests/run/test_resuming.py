@@ -10,6 +10,7 @@ from common.layers import new_fc_layer
 import idx_files
 import pytest
 import shell
+import tensorflow.compat.v1 as tf
 from test_scripts import assert_same_run
 
 pytestmark = pytest.mark.usefixtures("no_pictures")
@@ -86,7 +87,7 @@ def test_nor_can_one_with_distorted_images(train, short_run, tmp_path, decay):
 def test_the_length_may_be_given_in_either_way(train, short_run, tmp_path):
     flags = short_run(tmp_path / "run", "one-cycle")
     before = shell.without_times(shell.metrics_in(tmp_path / "run"))
-    with pytest.raises(UsageError, match=r"epochs was 2, now None; iterations was None, now 12"):
+    with pytest.raises(UsageError, match=r"epochs was 2, now None; --iterations was None, now 12"):
         train(tmp_path / "run", *flags, "--iterations", 12, "--resume")
     flags = short_run(tmp_path / "constant", "constant")
     metrics = train(tmp_path / "constant", *flags, "--iterations", 13, "--resume")
@@ -174,3 +175,21 @@ def test_an_edited_layer_is_named_and_no_checkpoint_called_damaged(
     assert "Undo that change of the script, or start a new run in another --output-" in sentence
     assert "damaged" not in capsys.readouterr().err
     assert shell.metrics_in(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_random_operation_of_the_reader_s_own_is_named(train, tmp_path, monkeypatch, capsys, own):
+    """Its state is in no checkpoint; that of the dropout of common.layers is the step."""
+    if own:
+        monkeypatch.setattr(
+            mnist_mlp, "dropout", lambda layer, rate, is_training: tf.nn.dropout(layer, rate=rate)
+        )
+    flags = ["--decay", "constant", "--dropout", 0.1, "--epochs"]
+    train(tmp_path, *flags, 1)
+    capsys.readouterr()
+    train(tmp_path, *flags, 2, "--resume")
+    line = (
+        "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
+        "dropout/random_uniform/RandomUniform.\n"
+    )
+    assert (line in capsys.readouterr().out) == own

@@ -98,7 +98,7 @@ def test_settings_from_elsewhere_cannot_steer_the_terminal(small, restoring, for
     with pytest.raises(UsageError) as error:
         restoring(folder)
     sentence = str(error.value)
-    assert r"\x07 was 1, now None; decay was \x1b[31m\u202exxx" in sentence
+    assert r"\x07 was 1, now None; --decay was \x1b[31m\u202exxx" in sentence
     assert sentence.isprintable()
     assert len(sentence) < 600
 
