@@ -77,8 +77,10 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
         _require_shapes(len(split.labels[batch]), predicted, probabilities)
         return predicted, probabilities, float(loss.mean()) * len(predicted)
 
+    # Operations with a state give equal results only in a fixed order.
+    apply = map if session.state.own_state else map_batches
     with status(doing) if doing else nullcontext(), averaged_weights(session):
-        results = list(map_batches(evaluate_from, range(0, len(split), BATCH_SIZE)))
+        results = list(apply(evaluate_from, range(0, len(split), BATCH_SIZE)))
     predicted, probabilities, losses = zip(*results, strict=True)
     loss = sum(losses) / len(split)
     return Evaluation(np.concatenate(predicted), split.labels, loss, np.concatenate(probabilities))

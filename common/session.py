@@ -29,6 +29,7 @@ class RunState:
     folder: Path  # the output directory, which no other run may use until the session is closed
     history: list[dict[str, float]] = field(default_factory=list)  # rows of the learning curve
     frames: list[Any] = field(default_factory=list)  # what --film shows
+    own_state: str = ""  # a line on operations whose state is no variable: see `forgotten`
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:

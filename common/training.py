@@ -79,9 +79,9 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
-    own_state = forgotten(step_operations)
-    if first and own_state:
-        print(own_state)
+    state.own_state = forgotten(step_operations)
+    if first and state.own_state:
+        print(state.own_state)
     clock = _Clock(seconds)
     if counter:
         counter.start()
@@ -95,7 +95,9 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         filming(data, session, first, num_steps) as keep_frame,
         signals_deferred(signal.SIGINT, signal.SIGTERM) as stop_requests,
         # The bar, on a terminal only, does not draw from random numbers of the script's own.
-        Progress(first, num_steps, epoch_length, None if own_state else current_loss) as progress,
+        Progress(
+            first, num_steps, epoch_length, None if state.own_state else current_loss
+        ) as progress,
     ):
         if first == 0 and 0 in settings.evaluate_at:
             progress.say(_stage(data, session, 0))
