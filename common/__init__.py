@@ -1,7 +1,7 @@
 """What the three scripts share.
 
-Read these nine files first, in this order; they build the graph and run the Session loop with
-nothing but TensorFlow's public functions:
+These nine files build the graph and run the Session loop with nothing but TensorFlow's public
+functions. Read the three scripts and layers.py first, then the others in any order:
 
     layers.py        new_weights, new_conv_layer, new_fc_layer, dropout, batch normalisation
     networks.py      the record that build_graph returns; other convolutional networks
@@ -21,11 +21,11 @@ The packages can be skipped on a first reading:
     plots/           arrays → pictures
     comparison/      the tables and tests of compare.py
     page/            trained nets → an HTML file to draw digits in: python -m common.page
-    parallel/        how a step is made fast, behind one door; parallel/cluster/: several machines
+    parallel/        how a step is made fast; parallel/cluster/: several machines
     process/         the program around it: start, errors, signals, the command line, the machine
 
 compare.py, predict.py, runs.py and transfer.py are commands: python -m common.compare --help.
-common.py says so to whoever starts a file of this folder by its path.
+If you start one of them by its path, common.py prints the right command.
 """
 
 from common.process.errors import UsageError, UserError

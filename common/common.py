@@ -1,7 +1,7 @@
-"""How to start it: for Python, `common` is this file where a module was started by its path.
+"""Print the right command where a command of this folder was started by its path.
 
 `python common/predict.py`, an editor's Run button and a start from within this folder make Python
-look for `common` here and not in the folder above.
+look for `common` here, where this file is found, and not in the folder above.
 """
 
 import shlex

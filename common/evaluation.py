@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 # Feeding 10,000 images at once takes hundreds of megabytes for the CNN's feature maps; in batches
-# of this size it takes a few, and no longer.
+# of this size it takes a few megabytes, and no more time.
 BATCH_SIZE = 256
 
 

@@ -76,7 +76,7 @@ def layers_of(graph: tf.Graph) -> list[Layer]:
 
 
 def other_variables(graph: tf.Graph) -> list[tf.Variable]:
-    """Return what `graph` trains beside `layers_of`: variables that a script makes by itself."""
+    """Return what `graph` trains in addition to `layers_of`: variables of the script's own."""
     ours = {v.ref() for one in layers_of(graph) for v in (one.weights, one.biases) if v is not None}
     trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
     return [variable for variable in trained if variable.ref() not in ours]
@@ -236,7 +236,7 @@ def new_fc_layer(
 
 
 def batch_norm(layer: tf.Tensor, is_training: tf.Tensor) -> tf.Tensor:
-    """Shift and scale each channel to mean 0 and variance 1, then by two trained numbers.
+    """Normalise each channel to mean 0 and variance 1, then scale and shift it by trained numbers.
 
     While training (`is_training`, a bool scalar) mean and variance are those of the mini-batch.
     Otherwise they are moving averages, which the train step updates (the graph's UPDATE_OPS).

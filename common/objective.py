@@ -1,6 +1,6 @@
 """Tensors → one training step: penalties, learning-rate schedules, optimizers, averages.
 
-Each choice is a table from the flag's word to a function, so that a new one is a new line.
+Each choice is a dictionary from the value of a flag to a function; a new choice is a new entry.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class OptimizerChoice(NamedTuple):
 
     new: Callable[[tf.Tensor], tf.train.Optimizer]
     learning_rate: float
-    # Two of them compute weights as the rate times a sum of gradients: none is left at a rate of 0.
+    # Two of them compute weights as the rate times a sum: at a rate of 0 all weights would be 0.
     decay: str = "one-cycle"
 
 

@@ -152,7 +152,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.csv:
         for name in ("picture", "segment", "prepare_always", "json", "explain"):
             if getattr(options, name):
-                parser.error(f"argument --csv: not allowed with argument {name.replace('_', '-')}")
+                other = name if name == "picture" else f"--{name.replace('_', '-')}"
+                parser.error(f"argument --csv: not allowed with argument {other}")
         if len(options.model) > 1:
             parser.error(
                 "argument --csv: one file of answers is written, so name one --model, for example "

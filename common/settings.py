@@ -50,7 +50,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
     "length of the run": {
         "epochs": Flag(parse_count, "passes over all training images"),
         "iterations": Flag(
-            parse_count, "training steps, in place of --epochs (default: those of the epochs)"
+            parse_count, "training steps, in place of --epochs (default: as --epochs says)"
         ),
     },
     "network": {
@@ -74,8 +74,8 @@ FLAGS: dict[str, dict[str, Flag]] = {
         "loss": Flag(Choice(LOSSES), "loss function: {names}", "cross-entropy"),
         "optimizer": Flag(
             Choice(OPTIMIZERS),
-            "optimizer; for another one than the default, the default of --learning-rate is the "
-            f"number beside it: {OWN_RATES}",
+            "optimizer; with another one than the default, the default of --learning-rate is the "
+            f"number after its name: {OWN_RATES}",
             "adam",
         ),
         "learning_rate": Flag(parse_rate, "learning rate at the peak of its schedule"),
@@ -128,8 +128,8 @@ FLAGS: dict[str, dict[str, Flag]] = {
     "speed": {
         "divide_steps": Flag(
             bool,
-            "compute a training step in two halves of the mini-batch, one on each of two cores, "
-            "where that is provably equal; the run says whether it does",
+            "compute a training step faster where that is provably equal: in two halves of the "
+            "mini-batch, one on each of two cores, or with an einsum; the run says how",
             True,
         ),
         "bfloat16": Flag(bool, "matrix products in 16 bits, fast with AVX-512 BF16 or AMX", False),
@@ -164,7 +164,7 @@ FLAGS: dict[str, dict[str, Flag]] = {
         ),
         "tensorboard": Flag(bool, "write OUTPUT_DIR/tensorboard: curves, weights, filters", False),
         "film": Flag(bool, "write OUTPUT_DIR/film.gif: how weights and accuracy change", False),
-        "input_channel": Flag(parse_step, "draw filters for channel N, too (default: none)", **CNN),
+        "input_channel": Flag(parse_step, "also draw filters for input N (default: none)", **CNN),
         "show": Flag(bool, "also open the pictures in windows", False),
     },
 }
