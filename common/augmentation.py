@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from typing import NamedTuple
 
-from common.layers import new_seed, seed_of_step
+from common.layers import find_global_step, new_seed, seed_of_step
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -71,7 +71,7 @@ def augment(
         # Outside the condition, where parallel/ finds them when it divides a mini-batch.
         affine = tf.random.stateless_uniform([num_images, 6], seed, minval=-1.0)
         elastic = tf.random.stateless_normal([num_images, 2, KNOTS, KNOTS], another_seed)
-        step = tf.train.get_or_create_global_step()
+        step = find_global_step()
         fading = max(settings.fading, 1 / num_steps)  # with 0 they never decrease
         strength = tf.clip_by_value((1 - step / num_steps) / fading, 0.0, 1.0)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from common import UserError
 from common.data import Split
 from common.parallel import map_batches
 from common.process.status import status
 from common.process.text import matrix_lines
+from common.run.own import images_for, labels_for, require_shapes, unfed
 from common.session import averaged_weights
 
 import numpy as np
@@ -68,13 +67,14 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
 
     def evaluate_from(start: int) -> tuple[np.ndarray, np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)
-        feed_dict = {net.x: split.images[batch], net.y_true: split.labels[batch]}
+        images, labels = split.images[batch], split.labels[batch]
+        feed_dict = {net.x: images_for(net, images), net.y_true: labels_for(net, labels)}
         fetches = [net.y_pred_cls, net.y_pred, net.loss]
         try:
             predicted, probabilities, loss = session.run(fetches, feed_dict)
         except tf.errors.InvalidArgumentError as error:
-            raise _unfed(error) or error from None
-        _require_shapes(len(split.labels[batch]), predicted, probabilities)
+            raise unfed(error) or error from None
+        require_shapes(labels, predicted, probabilities)
         return predicted, probabilities, float(loss.mean()) * len(predicted)
 
     # Operations with a state give equal results only in a fixed order.
@@ -84,26 +84,6 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
     predicted, probabilities, losses = zip(*results, strict=True)
     loss = sum(losses) / len(split)
     return Evaluation(np.concatenate(predicted), split.labels, loss, np.concatenate(probabilities))
-
-
-def _unfed(error: tf.errors.InvalidArgumentError) -> UserError | None:
-    """Return a sentence for a placeholder of the script's own that only its loop feeds."""
-    found = re.search(r"must feed a value for placeholder tensor '([^']+)'", error.message)
-    return found and UserError(
-        f"the net needs a value for the placeholder {found[1]} when it is tested, too, where only "
-        "x and y_true are fed: make it a tf.placeholder_with_default, with the value for tests."
-    )
-
-
-def _require_shapes(count: int, predicted: np.ndarray, probabilities: np.ndarray) -> None:
-    """Raise a UserError where NumPy would compute an accuracy of something else."""
-    if predicted.shape != (count,):
-        name, shape, right = "y_pred_cls", predicted.shape, f"({count},), as of tf.argmax"
-    elif probabilities.ndim != 2 or len(probabilities) != count:
-        name, shape, right = "y_pred", probabilities.shape, f"({count}, classes)"
-    else:
-        return
-    raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.")
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:

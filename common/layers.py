@@ -75,11 +75,12 @@ def layers_of(graph: tf.Graph) -> list[Layer]:
     return graph.get_collection(LAYERS)
 
 
-def other_variables(graph: tf.Graph) -> list[tf.Variable]:
-    """Return what `graph` trains in addition to `layers_of`: variables of the script's own."""
-    ours = {v.ref() for one in layers_of(graph) for v in (one.weights, one.biases) if v is not None}
-    trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
-    return [variable for variable in trained if variable.ref() not in ours]
+def find_global_step() -> tf.Variable:
+    """Return the count of steps of the default graph: the script's own one, or a new variable."""
+    steps = tf.get_default_graph().get_collection_ref(tf.GraphKeys.GLOBAL_STEP)
+    if not steps:
+        steps += [v for v in tf.global_variables() if v.op.name == "global_step"][:1]
+    return tf.train.get_or_create_global_step()
 
 
 def new_seed() -> list[int]:
@@ -103,7 +104,7 @@ def seed_of_step(seed: list[int]) -> tf.Tensor:
     """
     graph_seed, count = seed
     first = STEP_SEEDS + graph_seed * MAX_RANDOM_OPERATIONS + count
-    return tf.stack([tf.constant(first, tf.int64), tf.train.get_or_create_global_step()])
+    return tf.stack([tf.constant(first, tf.int64), tf.cast(find_global_step(), tf.int64)])
 
 
 def new_weights(shape: list[int]) -> tf.Variable:
@@ -116,10 +117,7 @@ def new_weights(shape: list[int]) -> tf.Variable:
 
 
 def new_biases(length: int) -> tf.Variable:
-    """Return a float32 variable of shape [length], all 0.05.
-
-    Slightly above zero, so that each ReLU has a gradient at the start.
-    """
+    """Return a float32 variable [length], all 0.05: each ReLU has a gradient at the start."""
     return tf.Variable(tf.constant(0.05, shape=[length]), name="biases")
 
 

@@ -28,7 +28,10 @@ import tensorflow.compat.v1 as tf
 
 @dataclass
 class Net:
-    """A graph, and those of its nodes that are fed or fetched by name."""
+    """A graph, and those of its nodes that are fed or fetched by name.
+
+    A script may add others afterwards: `net.accuracy = accuracy`.
+    """
 
     graph: tf.Graph
     x: tf.Tensor  # uint8 [n, pixels]: images, to be fed

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
+from common.layers import find_global_step
 from common.run.teacher import with_teacher
 
 import tensorflow.compat.v1 as tf
@@ -82,7 +83,7 @@ def one_cycle(peak: float, step: tf.Tensor, num_steps: int, settings: Namespace)
 
     Source: Smith and Topin, "Super-convergence", 2018 (arXiv 1708.07120).
     """
-    progress = tf.cast(step, tf.float32) / num_steps
+    progress = tf.minimum(tf.cast(step, tf.float32) / num_steps, 1)
     rise = progress / 0.25 * 0.96 + 0.04
     fall = 0.5 * (1 + tf.cos(math.pi * (progress - 0.25) / 0.75))
     return peak * tf.where(progress < 0.25, rise, fall)
@@ -119,7 +120,7 @@ OPTIMIZERS = {
     "rmsprop": OptimizerChoice(tf.train.RMSPropOptimizer, 0.002),
     "adagrad": OptimizerChoice(tf.train.AdagradOptimizer, 0.05),
     "adagrad-da": OptimizerChoice(
-        lambda rate: tf.train.AdagradDAOptimizer(rate, tf.train.get_or_create_global_step()),
+        lambda rate: tf.train.AdagradDAOptimizer(rate, find_global_step()),
         *(0.2, "constant"),
     ),
     "adadelta": OptimizerChoice(tf.train.AdadeltaOptimizer, 1.0),
@@ -132,7 +133,7 @@ OPTIMIZERS = {
 def new_optimizer(settings: Namespace, num_steps: int) -> Optimizer:
     """Return the settings' optimizer with its schedule, for a run of `num_steps` steps."""
     with tf.name_scope("train"):
-        step = tf.train.get_or_create_global_step()
+        step = find_global_step()
         rate = SCHEDULES[settings.decay](settings.learning_rate, step, num_steps, settings)
         rate = tf.identity(rate, name="learning_rate")
         tf.add_to_collection(RATES, rate)
@@ -165,7 +166,7 @@ class Optimizer(tf.train.Optimizer):
         self._clip_norm = clip_norm
         self._averages = None
         if moving_average:  # in the first steps, while the weights change fast, a shorter one
-            step = tf.train.get_or_create_global_step()
+            step = find_global_step()
             self._averages = tf.train.ExponentialMovingAverage(moving_average, step)
 
     def minimize(
@@ -249,7 +250,7 @@ class Optimizer(tf.train.Optimizer):
         if global_step is not None or tf.get_collection(COUNTED):
             return global_step
         tf.add_to_collection(COUNTED, True)
-        return tf.train.get_or_create_global_step()
+        return find_global_step()
 
     def _apply(
         self,

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from common import UserError
+from common.layers import find_global_step
 from common.networks import Net
 from common.objective import AVERAGES, DIVERGED, RATES
-from common.parallel import open_session
+from common.parallel import ancestors, open_session
 from common.plots import require_display
 from common.process.text import visible
 from common.run.files import lock_folder, require_writable_folder
@@ -52,9 +53,13 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         SystemExit: training has ended, on a machine that is not the chief.
     """
     with net.graph.as_default():
-        tf.train.get_or_create_global_step()  # an optimizer of tf.train makes none
+        find_global_step()  # an optimizer of tf.train makes none
         initialize = tf.global_variables_initializer()
-    if not net.graph.get_collection(RATES):  # the script has an optimizer of its own
+    rates = net.graph.get_collection_ref(RATES)
+    if rates:  # new_optimizer may stand in a script and not train
+        used = ancestors(*tf.nest.flatten(net.train_step))
+        rates[:] = [rate for rate in rates if rate.op in used]
+    if not rates:  # the script has an optimizer of its own
         own = {"optimizer": "the script's own", "learning_rate": None}
         settings = Namespace(**vars(settings) | own)
     if settings.show:
@@ -78,8 +83,12 @@ def _explained(error: tf.errors.OpError, session: tf.Session) -> Exception:
 def diverged(session: tf.Session) -> UserError:
     """Return the error for a loss that is NaN or too large in the step to come."""
     rates = session.graph.get_collection(RATES)
-    step, *rate = session.run([global_step(session.graph).value(), *rates[:1]])
+    with session.graph.as_default():
+        step, *rate = session.run([find_global_step().value(), *rates[:1]])
     with_rate = f", with a learning rate of {rate[0]:.3g}" if rate else ""
+    mend = "Try a lower --learning-rate"
+    if not rate:
+        mend = "Try a lower learning rate, and look for a logarithm of 0 and a division by 0"
     if step == 0:
         return UserError(
             "the loss is no finite number below a million in step 1, before any weight has "
@@ -88,15 +97,8 @@ def diverged(session: tf.Session) -> UserError:
         )
     return UserError(
         f"the loss is no longer a finite number below a million in step {step + 1}{with_rate}: the "
-        "weights grew without bound. Try a lower --learning-rate; the checkpoints written so far "
-        "are intact."
+        f"weights grew without bound. {mend}; the checkpoints written so far are intact."
     )
-
-
-def global_step(graph: tf.Graph) -> tf.Variable:
-    """Return the variable that counts the steps of a graph; add it where there is none."""
-    with graph.as_default():
-        return tf.train.get_or_create_global_step()
 
 
 @contextmanager

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
-from common.layers import layers_of, other_variables
+from common.layers import layers_of
 from common.objective import LOSS_LIMIT
 from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
 from common.process.signals import signals_deferred
-from common.run.checkpoints import Checkpoints, advice, forgotten
+from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
 from common.run.film import filming
+from common.run.own import forgotten, other_variables
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
@@ -138,10 +139,11 @@ def layer_table(graph: tf.Graph) -> str:
 
     Variables that are in no layer of `common.layers` follow, each with its name.
     """
-    rows = [
-        (layer.name, " × ".join(map(str, layer.output.shape.as_list()[1:])), layer.num_parameters)
-        for layer in layers_of(graph)
-    ]
+    rows = []
+    for layer in layers_of(graph):
+        known = layer.output.shape.rank is not None  # not behind a tf.py_func
+        sizes = layer.output.shape.as_list()[1:] if known else []
+        rows.append((layer.name, " × ".join(map(str, sizes)), layer.num_parameters))
     rows += [(v.op.name, "", v.shape.num_elements()) for v in other_variables(graph)]
     rows.append(("total", "", sum(count for _, _, count in rows)))
     width = max(8, *(len(name) for name, _, _ in rows))

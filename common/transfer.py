@@ -27,7 +27,7 @@ from typing import Any
 from common import UsageError, UserError
 from common.data import DataSets, Split, load_data
 from common.evaluation import BATCH_SIZE, accuracy_message, confusion_message, evaluate
-from common.layers import dropout, layers_of, new_fc_layer
+from common.layers import dropout, find_global_step, layers_of, new_fc_layer
 from common.networks import Net
 from common.objective import new_optimizer, soft_labels, weight_penalty
 from common.parallel import map_batches
@@ -112,7 +112,7 @@ def build_graph(settings: Namespace, data: DataSets) -> Net:
         x_image = tf.reshape(images, [-1, *data.image_shape, 1])  # [n, height, width, 1]
         kept = Namespace(**vars(settings) | {"dropout": 0.0})
         layer, num_features = NETWORKS[settings.network](x_image, kept, is_training)
-        step = tf.train.get_or_create_global_step()
+        step = find_global_step()
         for variable in tf.global_variables():
             if variable is not step:
                 graph.add_to_collection(FROZEN, variable)

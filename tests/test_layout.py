@@ -42,6 +42,7 @@ OF_PACKAGES = {
         "run.checkpoints",
         "run.counting",
         "run.film",
+        "run.own",
         "run.progress",
         "run.summaries",
         "run.teacher",

@@ -6,8 +6,9 @@ import mnist_mlp
 import mnist_softmax
 from common import UserError
 from common.data import load_data
+from common.layers import find_global_step
 from common.networks import Net
-from common.session import averaged_weights, global_step, new_session
+from common.session import averaged_weights, new_session
 
 import numpy as np
 import pytest
@@ -34,16 +35,21 @@ def weights_of(session):
         return session.run(tf.trainable_variables()[0].value())
 
 
+def net_step(session):
+    with session.graph.as_default():
+        return find_global_step().value()
+
+
 def test_every_variable_has_its_initial_value(mnist, tmp_path):
     with opened(tmp_path, mnist) as session:
         assert isinstance(session, tf.Session)
         weights = weights_of(session)
         take_step(session, mnist)
-        assert session.run(global_step(session.graph).value()) == 1
+        assert session.run(net_step(session)) == 1
         assert not np.array_equal(weights_of(session), weights)
     with opened(tmp_path, mnist) as session:
         np.testing.assert_array_equal(weights_of(session), weights)
-        assert session.run(global_step(session.graph).value()) == 0
+        assert session.run(net_step(session)) == 0
 
 
 def test_the_state_tells_what_the_run_knows(mnist, tmp_path):
@@ -112,8 +118,8 @@ def test_without_averages_the_weights_are_used(mnist, tmp_path):
 def test_a_graph_without_a_global_step_gets_one():
     with tf.Graph().as_default() as graph:
         tf.Variable(0.0)
-    step = global_step(graph)
-    assert global_step(graph) is step
+        step = find_global_step()
+        assert find_global_step() is step
     assert step.graph is graph
 
 

@@ -108,6 +108,11 @@ def train_all(
             bar.set_description(f"{model.name}, seed {seed}")
             run = _train(model, seed, model.folder(root) / f"seed-{seed}", options)
             runs[index].append(run)
+            if run["validation_accuracy"] is None:
+                raise UserError(
+                    f"{model.name} leaves its loop before the end of the first epoch, so there is "
+                    "nothing to compare: let it train for an epoch or more."
+                )
             bar.write(
                 f"{model.name}, seed {seed}: validation {run['validation_accuracy']:.2%}, "
                 f"test {run['test_accuracy']:.2%}, {run['train_seconds']:.0f} s of training"

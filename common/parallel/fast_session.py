@@ -12,6 +12,7 @@ from common.parallel.halves import FasterStep
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import config_pb2
+from tqdm import tqdm
 
 PLACEHOLDERS = {"Placeholder", "PlaceholderWithDefault"}
 MAX_SHAPES = 64  # noted for each fed tensor
@@ -28,6 +29,7 @@ class PreparedCall(NamedTuple):
     places: list[int | None]  # for each fetch, which result it is; None for an operation
     nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
     rows: list[int]  # of a faster step: which of the feeds must have equally many rows
+    noted: set[int]  # of which feeds a line has said that their fractions are cut off
 
 
 class FastSession(tf.Session):
@@ -137,6 +139,7 @@ class FastSession(tf.Session):
                 [next(place) if isinstance(node, tf.Tensor) else None for node in wanted],
                 (*wanted, *feeds),
                 [number for number, tensor in enumerate(feeds) if tensor.name in names],
+                set(),
             )
             return self._calls[key]
 
@@ -199,7 +202,20 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
                 return None
             if len(shapes) < MAX_SHAPES:
                 shapes.add(value.shape)
+        if value.dtype.kind == "f" and number not in call.noted:
+            _note_fractions(call, number, value)
         values.append(np.asarray(value, call.dtypes[number]))
     if len({values[number].shape[0] for number in call.rows}) > 1:
         return None  # TensorFlow may broadcast a single row
     return values
+
+
+def _note_fractions(call: PreparedCall, number: int, value: np.ndarray) -> None:
+    """Say it once where fractions are fed for whole numbers: TensorFlow cuts them off silently."""
+    tensor = call.tensors[number]
+    if tensor.dtype.is_integer and (value % 1).any():
+        call.noted.add(number)
+        tqdm.write(
+            f"{tensor.name} takes whole numbers ({tensor.dtype.name}), so the fractions that are "
+            "fed are cut off: feed pixels from 0 to 255, and divide them in the graph."
+        )

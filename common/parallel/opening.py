@@ -47,7 +47,7 @@ def open_session(net: Net, settings: Namespace) -> FastSession:
 
 def new_config(settings: Namespace) -> tf.ConfigProto:
     """Return the configuration of a session."""
-    config = tf.ConfigProto()
+    config = tf.ConfigProto(allow_soft_placement=True)  # tf.device("/gpu:0") without a GPU
     config.gpu_options.allow_growth = True  # leave the rest of a GPU's memory to others
     # The threads that operations are spread over. Each half has a thread of its own besides, and
     # so has the thread that calls: with one more on two cores, each half computes by itself.

@@ -47,23 +47,28 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def matrix_lines(matrix: Sequence[Sequence[int]], names: Sequence[str]) -> list[str]:
+def matrix_lines(matrix: Sequence[Sequence[float]], names: Sequence[str]) -> list[str]:
     """Return a square matrix as NumPy prints it, with a name below each column.
 
     Programs read the numbers row by row, so no other number stands before the last of them: names
     stand beside the rows only where none has a digit in it.
 
     Args:
-        matrix: whole numbers.
+        matrix: whole numbers, or fractions.
         names: one for each row and column. Those that are too long for a column are shortened or,
-            where two would look the same, replaced by the numbers of the columns.
+            where two would look the same, replaced by the numbers of the columns. Without one for
+            each, as for a part of the classes, none is printed.
     """
+    matrix = [[f"{n:.3f}" if isinstance(n, float) else str(n) for n in row] for row in matrix]
+    digits = max(len(number) for row in matrix for number in row)
+    if len(names) != len(matrix):
+        rows = [" ".join(f"{number:>{digits}}" for number in row) for row in matrix]
+        return ["[" + "\n ".join(f"[{row}]" for row in rows) + "]"]
     names = [visible(name) for name in names]
     columns = range(len(names))
-    digits = max(len(str(number)) for row in matrix for number in row)
     longest = max(map(len, names))
     width = max(digits, min(longest, LONGEST_HEAD), len(str(len(names) - 1)))
-    rows = [" ".join(f"{number:{width}}" for number in row) for row in matrix]
+    rows = [" ".join(f"{number:>{width}}" for number in row) for row in matrix]
     rows = [f"{' ' if k else '['}[{row}]" for k, row in enumerate(rows)]
     rows[-1] += "]"
     heads = [name if len(name) <= width else f"{name[: width - 1]}…" for name in names]

@@ -8,13 +8,12 @@ functions of the seed and the step, so nothing else is needed.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from argparse import Namespace
-from collections.abc import Iterable
 from typing import Any
 
 from common import UsageError, UserError
+from common.layers import find_global_step
 from common.process.text import visible
 from common.run.code import code_checksum
 from common.run.files import explained, reason_of
@@ -22,12 +21,11 @@ from common.run.state import VARIABLE, Found, State, found_checkpoints
 from common.run.teacher import checksum
 
 import tensorflow.compat.v1 as tf
+from tqdm import tqdm
 
 KEPT = 3
 MOST_NAMED = 8  # settings in an error message
 LENGTH = {"epochs", "iterations", "steps"}
-# Types of operations with a state that is no variable.
-FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
 ENDLESS_SCHEDULES = ("constant", "exponential", "staircase")
 Differences = dict[str, tuple[Any, Any]]  # the name of a setting, or of a variable: then, now
 # Settings that do not change what is computed, or by no more than the last digits.
@@ -63,11 +61,12 @@ class Checkpoints:
             self._facts["teacher"] = f"{teacher} (checksum {checksum(teacher)})"
         self._facts["code"] = code_checksum(session.state.settings.model)
         with session.graph.as_default(), tf.device("/cpu:0"):
-            self._step = tf.train.get_or_create_global_step()
+            self._step = find_global_step()
             self._state = tf.Variable("", trainable=False, name=VARIABLE)
             self._new_state = tf.placeholder(tf.string, [])
             self._assign_state = tf.assign(self._state, self._new_state)
             self._saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)
+        self._told = False  # that steps are counted otherwise than mini-batches
         self._run: int | None = None  # its number among the runs in the folder
         session.run(self._state.initializer)
 
@@ -85,6 +84,12 @@ class Checkpoints:
             if self._run is None:
                 self._run = 1 + max((one.state.run for one in earlier if one.state), default=0)
         counted = int(self._session.run(self._step.value()))
+        if counted != step and not self._told:
+            self._told = True
+            tqdm.write(
+                f"The global step is {counted:,} after {step:,} mini-batches: schedule and dropout "
+                "follow the global step."
+            )
         history = self._session.state.history
         state = State(self._run, step, counted, self._facts, history, seconds)
         self._session.run(self._assign_state.op, {self._new_state: state.to_json()})
@@ -186,7 +191,8 @@ class Checkpoints:
             planned = _planned_to_the_end(self._facts)
             listed += f" (this run cannot be made longer: {planned} depends on its length)"
         what, same = "settings", "Use the same flags"
-        if any(name.startswith("variable ") for name in differing):
+        own = "the script's own" in differing.get("optimizer", ())
+        if own or any(name.startswith("variable ") for name in differing):
             what, same = "layers or another optimizer", "Undo that change of the script"
         return UsageError(
             f"cannot resume the run in {self._session.state.folder} with other {what}: {listed}. "
@@ -202,20 +208,6 @@ def _planned_to_the_end(settings: dict[str, Any]) -> str:
         return f"the learning rate of the schedule {settings['decay']}"
     fades = settings.get("augment") and settings.get("fading")
     return "the strength of --augment" if fades else ""
-
-
-def forgotten(operations: Iterable[tf.Operation]) -> str:
-    """Return a line on those operations whose state is in no checkpoint; "" if there is none.
-
-    Such states are the random numbers of `tf.nn.dropout` and the place of a `tf.data` iterator.
-    """
-    names = [op.name for op in operations if op.op_def.is_stateful and FORGETTING.search(op.type)]
-    if not names:
-        return ""
-    return (
-        "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
-        f"{', '.join(sorted(names)[:MOST_NAMED])}."
-    )
 
 
 def advice(settings: Namespace) -> str:

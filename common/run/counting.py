@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.session import global_step
+from common.layers import find_global_step
 
 import tensorflow.compat.v1 as tf
 
@@ -14,7 +14,8 @@ def counts_steps(graph: tf.Graph, operations: set[tf.Operation]) -> bool:
     `tf.train.AdamOptimizer(0.001).minimize(loss)` does not count; inside a `tf.cond`, or beside the
     step, counting cannot be seen here.
     """
-    handle = getattr(global_step(graph), "handle", None)  # older variables have none
+    with graph.as_default():
+        handle = getattr(find_global_step(), "handle", None)  # older variables have none
     consumers = handle.consumers() if handle is not None else ()
     return any(op in operations for op in consumers if op.type.startswith("Assign"))
 
@@ -23,8 +24,9 @@ class StepCounter:
     """Counts each step that the caller's loop has not counted by itself."""
 
     def __init__(self, session: tf.Session) -> None:
-        self._session, step = session, global_step(session.graph)
+        self._session = session
         with session.graph.as_default():
+            step = find_global_step()
             self._value, self._add = tf.identity(step), tf.assign_add(step, 1).op
         self._last = -1
 

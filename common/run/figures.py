@@ -10,7 +10,8 @@ from common import MODEL_NAMES, plots
 from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
-from common.layers import Layer, layers_of, other_variables
+from common.layers import Layer, layers_of
+from common.run.own import images_for, other_variables
 from common.run.patches import exciting_patches
 
 import numpy as np
@@ -160,12 +161,12 @@ def _draw_patches(data: DataSets, session: tf.Session, layer: Layer, path: Path)
 
 
 def _draw_outputs(data: DataSets, session: tf.Session, layer: Layer, path: Path) -> None:
-    followed = [index for index in IMAGES_FOLLOWED if index < len(data.test)]
+    net, followed = session.state.net, [k for k in IMAGES_FOLLOWED if k < len(data.test)]
     images = data.test.images[followed]
     plots.plot_layer_outputs(
         path,
         images.reshape(-1, *data.image_shape),
-        session.run(layer.output, {session.state.net.x: images}),
+        session.run(layer.output, {net.x: images_for(net, images)}),
         [f"test image {index}" for index in followed],
         title=f"What the filters of {layer.name} find in two test images: "
         "bright where the image has the filter's pattern",

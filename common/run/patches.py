@@ -12,6 +12,7 @@ from common.data import DataSets
 from common.datasets.orientation import POLARITIES
 from common.evaluation import BATCH_SIZE
 from common.layers import Layer
+from common.run.own import images_for
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -96,7 +97,9 @@ def exciting_patches(session: tf.Session, layer: Layer, data: DataSets) -> np.nd
     best, places = [], []  # of each image: the largest output of each filter, and where
     lowest = np.inf  # of all outputs of each filter
     for start in range(0, len(images), BATCH_SIZE):
-        outputs = session.run(layer.output, {net.x: images[start : start + BATCH_SIZE]})
+        outputs = session.run(
+            layer.output, {net.x: images_for(net, images[start : start + BATCH_SIZE])}
+        )
         flat = outputs.reshape(len(outputs), -1, outputs.shape[3])
         best.append(flat.max(axis=1))
         places.append(flat.argmax(axis=1))

@@ -11,7 +11,7 @@ from common import UserError, plots
 from common.data import DataSets
 from common.datasets.disputed import disputed_errors
 from common.evaluation import Evaluation, accuracy_interval
-from common.layers import layers_of, other_variables
+from common.layers import layers_of
 from common.process.machine import describe_machine
 from common.process.status import status
 from common.process.text import visible
@@ -19,6 +19,7 @@ from common.run.checkpoints import decisive_settings
 from common.run.export import export
 from common.run.figures import draw
 from common.run.files import atomic_path, json_text
+from common.run.own import other_variables, unusual
 from common.session import averaged_weights
 
 import numpy as np
@@ -48,6 +49,8 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
     with averaged_weights(session):
         with status("Saving"):
             saved = _save(data, session, test, metrics)
+        for line in unusual(state.net, test.probabilities):
+            print(line)
         _print_details(metrics, test, data.class_names)
         with status("Drawing"):
             files = draw(data, session, test, matrix)
@@ -59,7 +62,7 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
         "probabilities.npy",
         *saved,
         *files,
-        "checkpoints/",
+        *["checkpoints/"] * (state.folder / "checkpoints").is_dir(),
     ]:
         print(f"  {visible(state.folder)}/{file}")
     if state.settings.show:

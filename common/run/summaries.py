@@ -26,6 +26,7 @@ from common.data import DataSets
 from common.layers import Layer, layers_of
 from common.objective import RATES
 from common.run.files import explained
+from common.run.own import other_variables
 from common.session import averaged_weights
 
 import tensorflow.compat.v1 as tf
@@ -164,6 +165,7 @@ def _weight_summaries(graph: tf.Graph, image_shape: tuple[int, int]) -> tf.Tenso
                 for variable in (layer.weights, layer.biases)
                 if variable is not None
             ]
+            parts += [tf.summary.histogram(v.op.name, v) for v in other_variables(graph)]
         with tf.name_scope("images"):
             parts += [
                 tf.summary.image(layer.weights.op.name, _grid(filters))

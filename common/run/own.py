@@ -1,0 +1,104 @@
+"""What a script may do by itself, beside the functions of common/: variables, states, nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from common import UserError
+from common.layers import layers_of
+from common.run.signature import MOST_OFF
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+# Types of operations with a state that is no variable.
+FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
+MOST_NAMED = 8  # operations in a line
+
+
+def other_variables(graph: tf.Graph) -> list[tf.Variable]:
+    """Return what `graph` trains in addition to `layers_of`: variables of the script's own."""
+    noted = {
+        variable.ref()
+        for layer in layers_of(graph)
+        for variable in (layer.weights, layer.biases)
+        if variable is not None
+    }
+    trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    return [variable for variable in trained if variable.ref() not in noted]
+
+
+def forgotten(operations: Iterable[tf.Operation]) -> str:
+    """Return a line on those operations whose state is in no checkpoint; "" if there is none.
+
+    Such states are the random numbers of `tf.nn.dropout` and the place of a `tf.data` iterator.
+    """
+    names = [op.name for op in operations if op.op_def.is_stateful and FORGETTING.search(op.type)]
+    if not names:
+        return ""
+    return (
+        "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
+        f"{', '.join(sorted(names)[:MOST_NAMED])}."
+    )
+
+
+def images_for(net: Any, images: np.ndarray) -> np.ndarray:
+    """Return images, [n, pixels], in the shape of the placeholder `net.x`: [n, 28, 28, 1], say."""
+    shape = net.x.shape
+    if shape.rank is None or shape.rank < 3 or not shape[1:].is_fully_defined():
+        return images
+    return images.reshape(-1, *shape[1:].as_list())
+
+
+def labels_for(net: Any, labels: np.ndarray) -> np.ndarray:
+    """Return labels, integers [n], as `net.y_true` takes them: [n, classes] if it is one-hot."""
+    shape = net.y_true.shape
+    if shape.rank != 2 or not shape[1:].is_fully_defined():
+        return labels
+    return np.eye(shape.as_list()[1], dtype=net.y_true.dtype.as_numpy_dtype)[labels]
+
+
+def unfed(error: tf.errors.InvalidArgumentError) -> UserError | None:
+    """Return a sentence for a placeholder of the script's own that only its loop feeds."""
+    found = re.search(r"must feed a value for placeholder tensor '([^']+)'", error.message)
+    return found and UserError(
+        f"the net needs a value for the placeholder {found[1]} when it is tested, too, where only "
+        "x and y_true are fed: make it a tf.placeholder_with_default, with the value for tests."
+    )
+
+
+def require_shapes(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> None:
+    """Raise a UserError where NumPy would compute an accuracy of something else."""
+    count = len(labels)
+    if predicted.shape != (count,):
+        name, shape, right = "y_pred_cls", predicted.shape, f"({count},), as of tf.argmax"
+    elif (
+        probabilities.ndim != 2
+        or len(probabilities) != count
+        or probabilities.shape[1] <= labels.max(initial=0)
+    ):
+        name, shape, right = "y_pred", probabilities.shape, f"({count}, classes)"
+    else:
+        return
+    raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.")
+
+
+def unusual(net: Any, probabilities: np.ndarray) -> list[str]:
+    """Return a line for each property of a net that keeps `common.predict` from using it.
+
+    `probabilities` are what `net.y_pred` is for some images, [n, classes].
+    """
+    lines = []
+    if np.abs(probabilities.sum(axis=1) - 1).max(initial=0) > MOST_OFF or probabilities.min() < 0:
+        lines.append(
+            "y_pred has no probabilities, since its rows do not sum to 1, and common.predict needs "
+            "them: y_pred = tf.nn.softmax(logits)."
+        )
+    if net.x.dtype != tf.uint8 or net.x.shape.rank != 2:
+        lines.append(
+            f"x is {net.x.dtype.name} {net.x.shape}, and common.predict feeds uint8 [n, pixels]: "
+            "make x such a placeholder, and cast and reshape it in the graph."
+        )
+    return lines
