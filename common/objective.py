@@ -47,7 +47,7 @@ def soft_labels(one_hot: tf.Tensor, images: tf.Tensor, settings: Namespace) -> t
     Takes and returns float32 [n, classes]; `images` are float32 [n, pixels]. Without these flags
     nothing changes. Sources: `with_teacher`; Szegedy et al., 2015 (arXiv 1512.00567).
     """
-    if teacher := vars(settings).get("teacher"):
+    if teacher := getattr(settings, "teacher", None):
         one_hot = with_teacher(one_hot, images, teacher)
     if smoothing := settings.label_smoothing:
         one_hot = (1 - smoothing) * one_hot + smoothing / one_hot.shape.as_list()[1]

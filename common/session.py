@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,8 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         rates[:] = [rate for rate in rates if rate.op in used]
     if not rates:  # the script has an optimizer of its own
         own = {"optimizer": "the script's own", "learning_rate": None}
-        settings = Namespace(**vars(settings) | own)
+        settings = copy(settings)
+        vars(settings).update(own)
     if settings.show:
         require_display()
     session = open_session(net, settings)

@@ -35,6 +35,7 @@ from common.process.arguments import (
     shown,
     typed_arguments,
 )
+from common.process.noted import NotedSettings
 
 LOSSES = ("cross-entropy", "squared-error")
 OWN_RATES = ", ".join(f"{name} {one.learning_rate:g}" for name, one in OPTIMIZERS.items())
@@ -169,6 +170,9 @@ FLAGS: dict[str, dict[str, Flag]] = {
     },
 }
 ALL = {name: flag for group in FLAGS.values() for name, flag in group.items()}
+# What a script may leave unread when it builds its graph.
+GRAPH_FLAGS = {n for title in ("network", "learning", "regularisation") for n in FLAGS[title]}
+GRAPH_FLAGS -= {"seed", "batch_size"}
 
 
 def parse_settings(
@@ -222,7 +226,9 @@ def parse_settings(
                 flags[name].add_to(section, name, defaults[name])
     # What is still None after this was not typed.
     settings = parser.parse_args(argv, argparse.Namespace(**dict.fromkeys(defaults)))
+    typed = {name for name, value in vars(settings).items() if value is not None}
     _complete(parser, settings, defaults)
+    settings = NotedSettings(GRAPH_FLAGS & typed, vars(settings))
     settings.model = model
     line = (word for word in argv if word not in ("--resume", "--no-resume"))
     settings.command = f"{command} {command_line(line)}".rstrip()

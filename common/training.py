@@ -19,11 +19,12 @@ from common.layers import layers_of
 from common.objective import LOSS_LIMIT
 from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
+from common.process.noted import unread_flags
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
 from common.run.film import filming
-from common.run.own import forgotten, other_variables
+from common.run.own import forgotten, other_variables, state_of
 from common.run.progress import Progress, history_head, history_line, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
@@ -61,7 +62,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         UserError: a checkpoint cannot be written or read, or the loss is no longer finite.
         InterruptedRunError: after Ctrl-C or SIGTERM; carries the exit status.
     """
-    state, train = session.state, data.train
+    state, train = state_of(session), data.train
     settings, history = state.settings, state.history
     epoch_length = steps_per_epoch(len(train), settings.batch_size)
     num_steps = num_training_steps(settings, len(train))
@@ -69,7 +70,10 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     print(data.describe())
     print(f"Network:\n{layer_table(session.graph)}")
     print(session.step_description)
+    unread = unread_flags(settings)
     print(recipe_line(settings, num_steps))
+    if unread:
+        print(unread)
     if line := introduction(session, train):
         print(line)
     step_operations = ancestors(*tf.nest.flatten(state.net.train_step))

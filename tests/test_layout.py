@@ -37,7 +37,14 @@ PACKAGES = {
 # What the core may import of the packages.
 OF_PACKAGES = {
     *("datasets.idx", "datasets.reading", "parallel", "plots", "process.arguments"),
-    *("process.errors", "process.signals", "process.status", "process.text", "run.files"),
+    *(
+        "process.errors",
+        "process.noted",
+        "process.signals",
+        "process.status",
+        "process.text",
+        "run.files",
+    ),
     *(
         "run.checkpoints",
         "run.counting",

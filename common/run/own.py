@@ -44,6 +44,16 @@ def forgotten(operations: Iterable[tf.Operation]) -> str:
     )
 
 
+def state_of(session: tf.Session) -> Any:
+    """Return the state of the run; a UserError if another session than `new_session`'s has none."""
+    if not hasattr(session, "state"):
+        raise UserError(
+            "the session was opened by tf.Session: open it by new_session(net, settings), which "
+            "returns a tf.Session that knows the net, the settings and the output directory."
+        )
+    return session.state
+
+
 def images_for(net: Any, images: np.ndarray) -> np.ndarray:
     """Return images, [n, pixels], in the shape of the placeholder `net.x`: [n, 28, 28, 1], say."""
     shape = net.x.shape

@@ -2,6 +2,7 @@
 
 import mnist_mlp
 import mnist_softmax
+from common import UserError
 from common.data import load_data
 from common.evaluation import evaluate
 from common.networks import Net
@@ -193,3 +194,42 @@ def test_a_loop_that_is_left_early_lists_no_checkpoints(tmp_path, capsys, monkey
     mnist_mlp.main([*QUICK, "--hidden", "8", "--output-dir", str(tmp_path)])
     assert "checkpoints/" not in capsys.readouterr().out
     assert shell.metrics_in(tmp_path)["steps"] is None
+
+
+def test_flags_that_the_script_does_not_read_are_named(data, tmp_path, capsys):
+    flags = [
+        "--l2",
+        "0.1",
+        "--label-smoothing",
+        "0.2",
+        "--dropout",
+        "0.3",
+        "--learning-rate",
+        "0.1",
+    ]
+    settings = mnist_mlp.read_settings([*QUICK, *flags, "--output-dir", str(tmp_path)])
+    net = net_of(IMAGES, LABELS, sgd)
+    with new_session(net, settings) as session:
+        next(mini_batches(data, session))
+    assert (
+        "\nThe script does not use --dropout, --l2, --label-smoothing, --learning-rate: without "
+        "effect in this run.\n" in capsys.readouterr().out
+    )
+
+
+def test_flags_that_the_script_reads_are_not(tmp_path, capsys):
+    flags = ["--l1", "0.001", "--l2", "0.1", "--label-smoothing", "0.2", "--dropout", "0.3"]
+    flags += ["--learning-rate", "0.1", "--optimizer", "momentum", "--decay", "exponential"]
+    flags += ["--decay-steps", "2", "--decay-rate", "0.9", "--clip-norm", "1", "--loss"]
+    flags += ["squared-error", "--augment", "--fading", "0.3", "--moving-average", "0.9"]
+    flags += ["--batch-norm", "--activation", "tanh", "--hidden", "16", "--seed", "3"]
+    mnist_mlp.main([*QUICK, *flags, "--output-dir", str(tmp_path)])
+    assert "does not use" not in capsys.readouterr().out
+
+
+def test_a_session_of_tensorflow_s_own_is_explained(data):
+    with (
+        tf.Session(graph=tf.Graph()) as session,
+        pytest.raises(UserError, match=r"open it by new_session\(net, settings\)"),
+    ):
+        next(mini_batches(data, session))
