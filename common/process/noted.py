@@ -34,4 +34,4 @@ def unread_flags(settings: Namespace) -> str:
     if not names:
         return ""
     flags = [f"--{name.replace('_', '-')}" for name in names]
-    return f"The script does not use {', '.join(flags)}: without effect in this run."
+    return f"The script does not use these flags, so they have no effect: {', '.join(flags)}."

@@ -14,6 +14,7 @@ from PIL import Image
 QUICK = ["--train-size", "300", "--iterations", "6", "--batch-size", "50"]
 
 
+@pytest.mark.slow
 def test_a_filmed_run_ends_with_the_same_bits(tmp_path, capsys):
     plain, filmed = tmp_path / "plain", tmp_path / "filmed"
     mnist_softmax.main([*QUICK, "--output-dir", str(plain)])

@@ -212,8 +212,8 @@ def test_flags_that_the_script_does_not_read_are_named(data, tmp_path, capsys):
     with new_session(net, settings) as session:
         next(mini_batches(data, session))
     assert (
-        "\nThe script does not use --dropout, --l2, --label-smoothing, --learning-rate: without "
-        "effect in this run.\n" in capsys.readouterr().out
+        "\nThe script does not use these flags, so they have no effect: --dropout, --l2, "
+        "--label-smoothing, --learning-rate.\n" in capsys.readouterr().out
     )
 
 
