@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import UserError
 from common.pictures.text import draw_as_text
-from common.process.arguments import new_parser
+from common.process.arguments import dashes, new_parser
 from common.process.text import visible
 from common.run.files import require_writable_folder
 from common.run.usual import add_models, usual_models
@@ -152,7 +152,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     if options.csv:
         for name in ("picture", "segment", "prepare_always", "json", "explain"):
             if getattr(options, name):
-                other = name if name == "picture" else f"--{name.replace('_', '-')}"
+                other = name if name == "picture" else f"--{dashes(name)}"
                 parser.error(f"argument --csv: not allowed with argument {other}")
         if len(options.model) > 1:
             parser.error(

@@ -77,6 +77,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     if line := introduction(session, train):
         print(line)
     step_operations = ancestors(*tf.nest.flatten(state.net.train_step))
+    state.own_state = forgotten(step_operations)
     counts = counts_steps(session.graph, step_operations)
     counter = None if counts else StepCounter(session)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
@@ -84,7 +85,6 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
-    state.own_state = forgotten(step_operations)
     if first and state.own_state:
         print(state.own_state)
     clock = _Clock(seconds)

@@ -6,6 +6,8 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from common.process.arguments import dashes
+
 
 class NotedSettings(Namespace):
     """Settings of which some are watched until they are read as an attribute.
@@ -33,5 +35,5 @@ def unread_flags(settings: Namespace) -> str:
     names = sorted(settings._unread) if isinstance(settings, NotedSettings) else []
     if not names:
         return ""
-    flags = [f"--{name.replace('_', '-')}" for name in names]
+    flags = [f"--{dashes(name)}" for name in names]
     return f"The script does not use these flags, so they have no effect: {', '.join(flags)}."

@@ -14,6 +14,7 @@ from typing import Any
 
 from common import UsageError, UserError
 from common.layers import find_global_step
+from common.process.arguments import dashes
 from common.process.text import visible
 from common.run.code import code_checksum
 from common.run.files import explained, reason_of
@@ -179,7 +180,7 @@ class Checkpoints:
                 "Delete the folder and run without --resume to start again."
             )
         differing, _ = min(others, key=lambda other: len(other[0]))
-        flags = {name: f"--{name.replace('_', '-')}" for name in vars(self._session.state.settings)}
+        flags = {name: f"--{dashes(name)}" for name in vars(self._session.state.settings)}
         told = [
             f"{flags.get(name, name)} was {then!s:.100}, now {now!s:.100}"
             for name, (then, now) in differing.items()
