@@ -32,6 +32,7 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)  # rows of the learning curve
     frames: list[Any] = field(default_factory=list)  # what --film shows
     own_state: str = ""  # a line on operations whose state is no variable: see `forgotten`
+    left: Any = None  # see `Left` in run/curve.py
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:
@@ -83,23 +84,23 @@ def _explained(error: tf.errors.OpError, session: tf.Session) -> Exception:
 
 
 def diverged(session: tf.Session) -> UserError:
-    """Return the error for a loss that is NaN or too large in the step to come."""
-    rates = session.graph.get_collection(RATES)
+    """Return the error for a loss that is NaN or too large after the steps done so far."""
     with session.graph.as_default():
-        step, *rate = session.run([find_global_step().value(), *rates[:1]])
-    with_rate = f", with a learning rate of {rate[0]:.3g}" if rate else ""
-    mend = "Try a lower --learning-rate"
-    if not rate:
-        mend = "Try a lower learning rate, and look for a logarithm of 0 and a division by 0"
-    if step == 0:
+        done = int(session.run(find_global_step().value()))
+    if done == 0:
         return UserError(
             "the loss is no finite number below a million in step 1, before any weight has "
             "changed, so the loss itself is the cause: a logarithm of 0, a division by 0, or a sum "
             "where a mean is meant."
         )
+    peak = session.state.settings.learning_rate
+    mend = "learning rate, and look for a logarithm of 0 and a division by 0"
+    if peak is not None:
+        mend = f"--learning-rate than {peak:g}"
     return UserError(
-        f"the loss is no longer a finite number below a million in step {step + 1}{with_rate}: the "
-        f"weights grew without bound. {mend}; the checkpoints written so far are intact."
+        f"after {done} step{'s' * (done != 1)} the loss is no longer a finite number below a "
+        f"million: the weights grew without bound. Try a lower {mend}; the checkpoints written so "
+        "far are intact."
     )
 
 

@@ -8,14 +8,11 @@ lines long.
 from __future__ import annotations
 
 import signal
-import time
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from common.data import DataSets, mini_batch_indices, steps_per_epoch
 from common.evaluation import BATCH_SIZE, accuracy_message, evaluate
-from common.layers import layers_of
 from common.objective import LOSS_LIMIT
 from common.parallel import ancestors
 from common.process.errors import InterruptedRunError
@@ -23,9 +20,10 @@ from common.process.noted import unread_flags
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
+from common.run.curve import Clock, Left, measure
 from common.run.film import filming
-from common.run.own import forgotten, other_variables, state_of
-from common.run.progress import Progress, history_head, history_line, recipe_line
+from common.run.own import fed_otherwise, forgotten, state_of
+from common.run.progress import Progress, history_head, history_line, layer_table, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
 from common.session import diverged
@@ -87,7 +85,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         return
     if first and state.own_state:
         print(state.own_state)
-    clock = _Clock(seconds)
+    clock = Clock(seconds)
     if counter:
         counter.start()
 
@@ -107,16 +105,22 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         if first == 0 and 0 in settings.evaluate_at:
             progress.say(_stage(data, session, 0))
         for step in range(first, num_steps):
-            yield train.take(
-                mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
-            )
+            indices = mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
+            mini_batch = train.take(indices)
+            try:
+                yield mini_batch
+            except GeneratorExit:  # the caller's loop was left, by `break` say
+                state.left = Left(step, counts, epoch_length, clock.seconds)
+                raise
             done = step + 1
+            if step == first and (line := fed_otherwise(session, mini_batch[0])):
+                progress.say(line)
             if counter:
                 counter.count()
             progress.advance()
             end_of_epoch = done % epoch_length == 0 or done == num_steps
             if end_of_epoch:
-                row = _measure(data, session, done, done / epoch_length, clock)
+                row = measure(data, session, done, done / epoch_length, clock)
                 history.append(row)
                 _require_finite(session, row["train_loss"], row["validation_loss"])
             summarize(done)
@@ -138,43 +142,6 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                 )
 
 
-def layer_table(graph: tf.Graph) -> str:
-    """Return a table of the graph's layers: name, output shape, parameters, and their total.
-
-    Variables that are in no layer of `common.layers` follow, each with its name.
-    """
-    rows = []
-    for layer in layers_of(graph):
-        known = layer.output.shape.rank is not None  # not behind a tf.py_func
-        sizes = layer.output.shape.as_list()[1:] if known else []
-        rows.append((layer.name, " × ".join(map(str, sizes)), layer.num_parameters))
-    rows += [(v.op.name, "", v.shape.num_elements()) for v in other_variables(graph)]
-    rows.append(("total", "", sum(count for _, _, count in rows)))
-    width = max(8, *(len(name) for name, _, _ in rows))
-    return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
-
-
-def _measure(
-    data: DataSets, session: tf.Session, step: int, epoch: float, clock: _Clock
-) -> dict[str, float]:
-    """Measure the net on the validation split and on as many training examples.
-
-    The same training examples each time, so that this curve is no noisier than the validation
-    curve: the accuracy on one mini-batch would change by almost a percent with each image.
-    """
-    training = evaluate(session, data.train.first(len(data.validation)), "Validating")
-    validation = evaluate(session, data.validation, "Validating")
-    return {
-        "step": step,
-        "epoch": epoch,
-        "train_loss": training.loss,
-        "train_accuracy": training.accuracy,
-        "validation_loss": validation.loss,
-        "validation_accuracy": validation.accuracy,
-        "seconds": clock.seconds,
-    }
-
-
 def _stage(data: DataSets, session: tf.Session, step: int) -> str:
     """Say how good the net is at this stage. For the record only: nothing depends on it."""
     message = accuracy_message(evaluate(session, data.test))
@@ -185,20 +152,3 @@ def _require_finite(session: tf.Session, *losses: float) -> None:
     """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
     if not all(-np.inf < loss < LOSS_LIMIT for loss in losses):  # true for NaN, too
         raise diverged(session)
-
-
-class _Clock:
-    """Seconds spent on training, those before an interruption included."""
-
-    def __init__(self, seconds_before: float) -> None:
-        self._start = time.perf_counter() - seconds_before
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._start
-
-    @contextmanager
-    def paused(self) -> Iterator[None]:
-        before = self.seconds
-        yield
-        self._start = time.perf_counter() - before

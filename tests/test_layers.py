@@ -1,7 +1,7 @@
 """common/layers.py against NumPy: forward, gradients, parameter counts, dropout."""
 
 from common import layers
-from common.training import layer_table
+from common.run.progress import layer_table
 
 import numpy as np
 import pytest

@@ -48,6 +48,7 @@ OF_PACKAGES = {
     *(
         "run.checkpoints",
         "run.counting",
+        "run.curve",
         "run.film",
         "run.own",
         "run.progress",

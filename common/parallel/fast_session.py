@@ -30,6 +30,7 @@ class PreparedCall(NamedTuple):
     nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
     rows: list[int]  # of a faster step: which of the feeds must have equally many rows
     noted: set[int]  # of which feeds a line has said that their fractions are cut off
+    ranges: dict[Any, tuple[float, float]]  # smallest and largest value of what was fed first
 
 
 class FastSession(tf.Session):
@@ -140,6 +141,7 @@ class FastSession(tf.Session):
                 (*wanted, *feeds),
                 [number for number, tensor in enumerate(feeds) if tensor.name in names],
                 set(),
+                {},
             )
             return self._calls[key]
 
@@ -172,6 +174,13 @@ class FastSession(tf.Session):
             return None
         return tuple(swapped[id(node)] for node in wanted)
 
+    def fed_range(self, tensor: tf.Tensor, fetched: tf.Operation) -> tuple[float, float] | None:
+        """Return the smallest and largest value that was fed first for `tensor` with a fetch."""
+        for call in filter(None, self._calls.values()):
+            if tensor.ref() in call.ranges and any(node is fetched for node in call.nodes):
+                return call.ranges[tensor.ref()]
+        return None
+
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does."""
         self._is_open = False
@@ -200,6 +209,8 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
         if value.shape not in shapes:
             if not call.tensors[number].shape.is_compatible_with(value.shape):
                 return None
+            if not shapes and value.size and value.dtype.kind in "fiu":
+                call.ranges[call.tensors[number].ref()] = (float(value.min()), float(value.max()))
             if len(shapes) < MAX_SHAPES:
                 shapes.add(value.shape)
         if value.dtype.kind == "f" and number not in call.noted:

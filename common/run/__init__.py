@@ -25,6 +25,7 @@ found.py        the runs on disk, finished or not, and what is known of each
 flags.py        settings → the flags that were typed for a run
 teacher.py      a trained net in the graph of another one, which learns from its probabilities
 source.py       a finished run, from which transfer learning starts
-progress.py     the bar and the table of the learning curve
+curve.py        the rows of the learning curve, and their seconds
+progress.py     the tables of layers and of the learning curve, and the bar
 files.py        every file is written to a temporary name, then renamed
 """

@@ -41,7 +41,7 @@ def read_metrics(folder: Path, needed: Sequence[str] = ()) -> dict[str, Any]:
     entry(value, "model", str)
     history = read_history(value.get("history"), MOST)
     last = history[-1]["step"] if history else None
-    # A loop that was left early has measured nothing.
+    # A loop without mini_batches has measured nothing.
     there = {name: one for name, one in value.items() if one is not None}
     for name in there.keys() & set(FRACTIONS):
         number(value[name], name, 0, 1)

@@ -70,6 +70,24 @@ def labels_for(net: Any, labels: np.ndarray) -> np.ndarray:
     return np.eye(shape.as_list()[1], dtype=net.y_true.dtype.as_numpy_dtype)[labels]
 
 
+def fed_otherwise(session: Any, images: np.ndarray) -> str:
+    """Return a line where the loop has fed other values for `net.x` than it got; "" if it has not.
+
+    Tests feed the pixels as they are, so a net that was trained with pixels from 0 to 1, or with
+    negative ones, is tested with images of another kind.
+    """
+    net, fed_range = session.state.net, getattr(session, "fed_range", None)
+    fed = fed_range and net.x.dtype.is_floating and fed_range(net.x, net.train_step)
+    largest = images.max(initial=0)
+    if not fed or not largest or (fed[0] >= 0 and fed[1] > largest / 2):
+        return ""
+    return (
+        f"The loop feeds pixels from {fed[0]:.3g} to {fed[1]:.3g} for {net.x.op.name}, where "
+        f"mini_batches yields 0 to {largest}. Tests feed what it yields: scale pixels in "
+        "build_graph, not in the loop."
+    )
+
+
 def unfed(error: tf.errors.InvalidArgumentError) -> UserError | None:
     """Return a sentence for a placeholder of the script's own that only its loop feeds."""
     found = re.search(r"must feed a value for placeholder tensor '([^']+)'", error.message)

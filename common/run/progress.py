@@ -1,4 +1,4 @@
-"""What the terminal shows while a net trains: the recipe, a bar, the rows of the learning curve."""
+"""What the terminal shows of a training: layers, recipe, a bar, rows of the learning curve."""
 
 from __future__ import annotations
 
@@ -8,10 +8,30 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from common.layers import layers_of
+from common.run.own import other_variables
+
+import tensorflow.compat.v1 as tf
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LOSSES = 1.0
 BAR = "epoch {desc}: {percentage:3.0f}%|{bar}| step {n_fmt}/{total_fmt}, {remaining} left"
+
+
+def layer_table(graph: tf.Graph) -> str:
+    """Return a table of the graph's layers: name, output shape, parameters, and their total.
+
+    Variables that are in no layer of `common.layers` follow, each with its name.
+    """
+    rows = []
+    for layer in layers_of(graph):
+        known = layer.output.shape.rank is not None  # not behind a tf.py_func
+        sizes = layer.output.shape.as_list()[1:] if known else []
+        rows.append((layer.name, " × ".join(map(str, sizes)), layer.num_parameters))
+    rows += [(v.op.name, "", v.shape.num_elements()) for v in other_variables(graph)]
+    rows.append(("total", "", sum(count for _, _, count in rows)))
+    width = max(8, *(len(name) for name, _, _ in rows))
+    return "\n".join(f"  {name:<{width}}{shape:>14}{count:>12,}" for name, shape, count in rows)
 
 
 def recipe_line(settings: Namespace, num_steps: int) -> str:

@@ -16,6 +16,7 @@ from common.process.machine import describe_machine
 from common.process.status import status
 from common.process.text import visible
 from common.run.checkpoints import decisive_settings
+from common.run.curve import measure_where_left
 from common.run.export import export
 from common.run.figures import draw
 from common.run.files import atomic_path, json_text
@@ -44,6 +45,8 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
         UserError: metrics, predictions or SavedModel cannot be written.
     """
     state = session.state
+    if line := measure_where_left(data, session):
+        print(line)
     matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
     metrics = _metrics(data, session, test, matrix)
     with averaged_weights(session):
@@ -116,7 +119,7 @@ def _metrics(
     parameters += sum(variable.shape.num_elements() for variable in others)
     # What is done with variables that the script has made by itself is not known.
     multiply_adds = None if others else sum(layer.multiply_adds for layer in layers)
-    # A loop that was left before the end of the first epoch has measured nothing.
+    # A loop of the script's own, without mini_batches, has measured nothing.
     last = state.history[-1] if state.history else {}
     return {
         "model": state.settings.model,

@@ -1,0 +1,87 @@
+"""The learning curve of a run: its rows, and the seconds in them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from common.data import DataSets
+from common.evaluation import evaluate
+from common.layers import find_global_step
+
+import tensorflow.compat.v1 as tf
+
+
+class Clock:
+    """Seconds spent on training, those before an interruption included."""
+
+    def __init__(self, seconds_before: float) -> None:
+        self._start = time.perf_counter() - seconds_before
+
+    @property
+    def seconds(self) -> float:
+        """What has passed so far."""
+        return time.perf_counter() - self._start
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Do not count what the block takes."""
+        before = self.seconds
+        yield
+        self._start = time.perf_counter() - before
+
+
+class Left(NamedTuple):
+    """Where the loop of mini-batches was left before the last step: by `break`, say."""
+
+    step: int  # mini-batches done before the one that the loop had
+    counts: bool  # whether the training step counts the global step
+    epoch_length: int
+    seconds: float
+
+
+def measure(
+    data: DataSets, session: tf.Session, step: int, epoch: float, clock: Clock | Left
+) -> dict[str, float]:
+    """Measure the net on the validation split and on as many training examples.
+
+    The same training examples each time, so that this curve is no noisier than the validation
+    curve: the accuracy on one mini-batch would change by almost a percent with each image.
+    """
+    training = evaluate(session, data.train.first(len(data.validation)), "Validating")
+    validation = evaluate(session, data.validation, "Validating")
+    return {
+        "step": step,
+        "epoch": epoch,
+        "train_loss": training.loss,
+        "train_accuracy": training.accuracy,
+        "validation_loss": validation.loss,
+        "validation_accuracy": validation.accuracy,
+        "seconds": clock.seconds,
+    }
+
+
+def measure_where_left(data: DataSets, session: tf.Session) -> str:
+    """Add the row that is missing where the loop was left in the middle of an epoch.
+
+    Returns:
+        a line on that, or "" if no row is missing.
+    """
+    left, history = session.state.left, session.state.history
+    if not left:
+        return ""
+    with session.graph.as_default():
+        counted = int(session.run(find_global_step().value()))
+    # The loop may have been left before its training step or after it.
+    done = counted if left.counts and counted == left.step else left.step + 1
+    if history and history[-1]["step"] == done:
+        return ""
+    row = measure(data, session, done, done / left.epoch_length, left)
+    history.append(row)
+    return (
+        f"The loop was left after step {done:,}, in epoch {row['epoch']:.3g}: "
+        f"training accuracy {row['train_accuracy']:.2%}, "
+        f"validation accuracy {row['validation_accuracy']:.2%}"
+    )
