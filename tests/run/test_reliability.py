@@ -218,9 +218,7 @@ def test_ctrl_c_in_the_step_in_which_the_weights_overflow_keeps_no_broken_checkp
     net = mnist_mlp.build_graph(settings, data)
     with (
         new_session(net, settings) as session,
-        pytest.raises(
-            UserError, match=r"after 1 step the loss is no longer a finite number"
-        ),
+        pytest.raises(UserError, match=r"after 1 step the loss is no longer a finite number"),
     ):
         for images, labels in mini_batches(data, session):
             session.run(net.train_step, {net.x: images, net.y_true: labels})
