@@ -31,7 +31,7 @@ class TrainSizeError(DataError, UsageError):
     exit_status = 2
 
 
-@dataclass(frozen=True, eq=False)  # eq would compare whole arrays
+@dataclass(eq=False)  # eq would compare whole arrays
 class Split:
     """Examples that are used together: for training, for validation or for testing."""
 
@@ -48,10 +48,10 @@ class Split:
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return copies of the images and the labels with these indices, in their order."""
         # NumPy's `take` copies rows faster than brackets do.
-        return self.images.take(indices, axis=0), self.labels.take(indices)
+        return self.images.take(indices, axis=0), self.labels.take(indices, axis=0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class DataSets:
     """The three splits, and what the files say about image size and classes."""
 

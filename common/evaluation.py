@@ -10,7 +10,7 @@ from common.data import Split
 from common.parallel import map_batches
 from common.process.status import status
 from common.process.text import matrix_lines
-from common.run.own import images_for, labels_for, require_shapes, unfed
+from common.run.own import images_for, labels_for, require_shapes, state_of, unfed
 from common.session import averaged_weights
 
 import numpy as np
@@ -32,6 +32,8 @@ class Evaluation(NamedTuple):
     """The mean loss over the images."""
     probabilities: np.ndarray
     """float32 [n, classes]: those of the classes for each image."""
+    images: np.ndarray | None = None
+    """uint8 [n, pixels]: what was classified."""
 
     @property
     def total(self) -> int:
@@ -63,11 +65,13 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
     Raises:
         UserError: a node of the net has another shape than `Net` says.
     """
-    net = session.state.net
+    state = state_of(session)
+    net = state.net
+    classes = split.labels if split.labels.ndim == 1 else split.labels.argmax(axis=1)  # one-hot
 
     def evaluate_from(start: int) -> tuple[np.ndarray, np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)
-        images, labels = split.images[batch], split.labels[batch]
+        images, labels = split.images[batch], classes[batch]
         feed_dict = {net.x: images_for(net, images), net.y_true: labels_for(net, labels)}
         fetches = [net.y_pred_cls, net.y_pred, net.loss]
         try:
@@ -78,12 +82,13 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
         return predicted, probabilities, float(loss.mean()) * len(predicted)
 
     # Operations with a state give equal results only in a fixed order.
-    apply = map if session.state.own_state else map_batches
+    apply = map if state.own_state else map_batches
     with status(doing) if doing else nullcontext(), averaged_weights(session):
         results = list(apply(evaluate_from, range(0, len(split), BATCH_SIZE)))
     predicted, probabilities, losses = zip(*results, strict=True)
     loss = sum(losses) / len(split)
-    return Evaluation(np.concatenate(predicted), split.labels, loss, np.concatenate(probabilities))
+    predicted, probabilities = np.concatenate(predicted), np.concatenate(probabilities)
+    return Evaluation(predicted, classes, loss, probabilities, split.images)
 
 
 def accuracy_interval(correct: int, total: int) -> tuple[float, float]:

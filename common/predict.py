@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from common import UserError
 from common.pictures.text import draw_as_text
-from common.process.arguments import dashes, new_parser
+from common.process.alike import dashes
+from common.process.arguments import new_parser
 from common.process.text import visible
 from common.run.files import require_writable_folder
 from common.run.usual import add_models, usual_models

@@ -33,6 +33,8 @@ class RunState:
     frames: list[Any] = field(default_factory=list)  # what --film shows
     own_state: str = ""  # a line on operations whose state is no variable: see `forgotten`
     left: Any = None  # see `Left` in run/curve.py
+    batches: Any = None  # a weak reference to what `mini_batches` has returned
+    trained: bool = False  # all steps are done
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:
@@ -65,6 +67,8 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         own = {"optimizer": "the script's own", "learning_rate": None}
         settings = copy(settings)
         vars(settings).update(own)
+    if net.graph.seed is None:
+        print("The graph has no tf.set_random_seed: the weights begin differently in each run.")
     if settings.show:
         require_display()
     session = open_session(net, settings)

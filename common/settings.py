@@ -256,6 +256,8 @@ def _complete(parser: Parser, settings: argparse.Namespace, defaults: Mapping[st
     typed = {name for name, value in vars(settings).items() if value is not None}
     for name in defaults.keys() - typed:
         setattr(settings, name, defaults[name])
+    if settings.epochs is None and settings.iterations is None:
+        raise UsageError("the recipe has neither epochs nor iterations")
     if {"epochs", "iterations"} <= typed:
         parser.error("argument --iterations: not allowed with argument --epochs")
     if "epochs" in typed:

@@ -8,6 +8,7 @@ lines long.
 from __future__ import annotations
 
 import signal
+import weakref
 from argparse import Namespace
 from collections.abc import Iterator
 
@@ -60,7 +61,20 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         UserError: a checkpoint cannot be written or read, or the loss is no longer finite.
         InterruptedRunError: after Ctrl-C or SIGTERM; carries the exit status.
     """
-    state, train = state_of(session), data.train
+    state = state_of(session)
+    if state.trained:
+        print(
+            "mini_batches has yielded the mini-batches of all epochs, and yields no more: for a "
+            "longer training use --epochs, not a loop around it."
+        )
+        return iter(())
+    batches = _mini_batches(data, session)
+    state.batches = weakref.ref(batches)
+    return batches
+
+
+def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    state, train = session.state, data.train
     settings, history = state.settings, state.history
     epoch_length = steps_per_epoch(len(train), settings.batch_size)
     num_steps = num_training_steps(settings, len(train))
@@ -82,6 +96,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
+        state.trained = True
         return
     if first and state.own_state:
         print(state.own_state)
@@ -140,6 +155,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
                     f"with: {settings.command} --resume",
                     stop_requests[0],
                 )
+    state.trained = True
 
 
 def _stage(data: DataSets, session: tf.Session, step: int) -> str:
@@ -150,5 +166,7 @@ def _stage(data: DataSets, session: tf.Session, step: int) -> str:
 
 def _require_finite(session: tf.Session, *losses: float) -> None:
     """Raise a UserError rather than write a checkpoint of weights that have grown without bound."""
-    if not all(-np.inf < loss < LOSS_LIMIT for loss in losses):  # true for NaN, too
+    # An optimizer of the script's own may minimise a sum.
+    limit = LOSS_LIMIT if session.state.settings.learning_rate else np.inf
+    if not all(-np.inf < loss < limit for loss in losses):  # true for NaN, too
         raise diverged(session)

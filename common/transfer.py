@@ -196,7 +196,7 @@ def _polarity_remark(source: Source, data: DataSets) -> str | None:
     )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class BottleneckValues(DataSets):
     """Three splits whose `images` are the bottleneck's values, float32 [n, features].
 

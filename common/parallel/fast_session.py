@@ -29,7 +29,7 @@ class PreparedCall(NamedTuple):
     places: list[int | None]  # for each fetch, which result it is; None for an operation
     nodes: tuple  # what is fetched and fed; kept, so that nothing else gets its address
     rows: list[int]  # of a faster step: which of the feeds must have equally many rows
-    noted: set[int]  # of which feeds a line has said that their fractions are cut off
+    noted: set[str]  # of the session: of which feeds a line has said that fractions are cut off
     ranges: dict[Any, tuple[float, float]]  # smallest and largest value of what was fed first
 
 
@@ -50,6 +50,7 @@ class FastSession(tf.Session):
         step_description: how the training step is computed, as a sentence.
         translate_error: what to raise in place of an error of TensorFlow's.
         at_close: called in this order when the session is closed.
+        is_open: whether it can be used.
         state: free for use by the code that opened the session.
     """
 
@@ -67,8 +68,9 @@ class FastSession(tf.Session):
         self.state: Any = None
         self._faster = faster
         self._calls: dict[tuple, PreparedCall | None] = {}
+        self._noted: set[str] = set()
         self._lock = threading.Lock()
-        self._is_open = True
+        self.is_open = True
 
     def run(
         self,
@@ -95,7 +97,7 @@ class FastSession(tf.Session):
         kind = type(fetches)
         single = kind is not list and kind is not tuple
         wanted = (fetches,) if single else tuple(fetches)
-        if options is None and run_metadata is None and self._is_open and type(feeds) is dict:
+        if options is None and run_metadata is None and self.is_open and type(feeds) is dict:
             # By their addresses: TensorFlow takes microseconds to hash or compare a tensor.
             key = (*map(id, wanted), None, *map(id, feeds))
             call = self._calls[key] if key in self._calls else self._prepare(key, wanted, feeds)
@@ -140,7 +142,7 @@ class FastSession(tf.Session):
                 [next(place) if isinstance(node, tf.Tensor) else None for node in wanted],
                 (*wanted, *feeds),
                 [number for number, tensor in enumerate(feeds) if tensor.name in names],
-                set(),
+                self._noted,
                 {},
             )
             return self._calls[key]
@@ -183,7 +185,7 @@ class FastSession(tf.Session):
 
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does."""
-        self._is_open = False
+        self.is_open = False
         super().close()
         self._calls.clear()
         while self.at_close:
@@ -213,19 +215,19 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
                 call.ranges[call.tensors[number].ref()] = (float(value.min()), float(value.max()))
             if len(shapes) < MAX_SHAPES:
                 shapes.add(value.shape)
-        if value.dtype.kind == "f" and number not in call.noted:
-            _note_fractions(call, number, value)
+        tensor = call.tensors[number]
+        if value.dtype.kind == "f" and tensor.dtype.is_integer and tensor.name not in call.noted:
+            _note_fractions(call, tensor, value)
         values.append(np.asarray(value, call.dtypes[number]))
     if len({values[number].shape[0] for number in call.rows}) > 1:
         return None  # TensorFlow may broadcast a single row
     return values
 
 
-def _note_fractions(call: PreparedCall, number: int, value: np.ndarray) -> None:
+def _note_fractions(call: PreparedCall, tensor: tf.Tensor, value: np.ndarray) -> None:
     """Say it once where fractions are fed for whole numbers: TensorFlow cuts them off silently."""
-    tensor = call.tensors[number]
-    if tensor.dtype.is_integer and (value % 1).any():
-        call.noted.add(number)
+    if (value % 1).any():
+        call.noted.add(tensor.name)
         tqdm.write(
             f"{tensor.name} takes whole numbers ({tensor.dtype.name}), so the fractions that are "
             "fed are cut off: feed pixels from 0 to 255, and divide them in the graph."

@@ -6,7 +6,6 @@ This module imports neither TensorFlow nor NumPy, so that a command answers `--h
 from __future__ import annotations
 
 import argparse
-import difflib
 import itertools
 import math
 import os
@@ -20,12 +19,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from common.process.alike import dashes, likeness, nearest_flags
 from common.process.errors import UsageError
 from common.process.start import is_ours, is_script
 from common.process.text import visible
 
 FLAG = r"--?[a-zA-Z][^\s=]*"
-ALIKE = 0.6  # of difflib's ratio, from 0 to 1: from here on two flags count as similar
 
 
 Elsewhere = Mapping[str, str]
@@ -96,7 +95,7 @@ class Choice:
         """Return `text` if it is one of the names; argparse reports the error if it is not."""
         if text in self.names:
             return text
-        nearest = sorted(self.names, key=lambda name: -_ratio(text, name))
+        nearest = sorted(self.names, key=lambda name: -likeness(text, name))
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(nearest)}")
 
 
@@ -132,17 +131,15 @@ class Flag(NamedTuple):
 
     def check(self, name: str, default: Any) -> None:
         """Raise a UsageError if a recipe's default is a value that the flag would not accept."""
-        if isinstance(self.kind, Number | Choice) and default is not None:
-            for value in default if self.many else (default,):
-                try:
-                    self.kind(str(value))
-                except argparse.ArgumentTypeError as error:
-                    raise UsageError(f"{name} in the recipe: {error}") from None
-
-
-def dashes(name: str) -> str:
-    """Return an attribute's name as it stands in a flag: `batch-size` for `batch_size`."""
-    return name.replace("_", "-")
+        if self.many and not isinstance(default, list | tuple):
+            raise UsageError(f"{name} in the recipe: {default!r} is no list such as [{default!r}]")
+        if self.kind in (bool, Path) or (default is None and not isinstance(self.kind, Choice)):
+            return
+        for one in default if self.many else (default,):
+            try:
+                self.kind("x".join(map(str, one)) if isinstance(one, tuple) else str(one))
+            except argparse.ArgumentTypeError as error:
+                raise UsageError(f"{name} in the recipe: {error}") from None
 
 
 def shown(value: Any) -> str:
@@ -163,7 +160,9 @@ def typed_arguments(argv: Sequence[str] | None) -> list[str]:
     if isinstance(argv, str):
         raise TypeError(f"main takes a list of words, not {argv!r}: for example {argv.split()}")
     if argv is not None:
-        return list(argv)
+        words = [str(word) for word in argv]
+        # TensorFlow 1's tf.app.run(main) passes the program's name, too.
+        return words[1:] if words[:1] == sys.argv[:1] else words
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return [] if hasattr(shell, "kernel") and not is_ours() else sys.argv[1:]
 
@@ -245,32 +244,6 @@ class Parser(argparse.ArgumentParser):
                 others.append(f"{nearest[0]} is a flag of {elsewhere[nearest[0]]}")
         hints = [f"did you mean {' and '.join(meant)}?"] * bool(meant) + others
         return f" ({'; '.join(hints)})" if hints else ""
-
-
-def nearest_flags(typed: str, flags: Iterable[str]) -> list[str]:
-    """Return those of the flags that `typed` probably stands for.
-
-    It may be a misspelt flag, the beginning of one, or its initials (`--lr`). Underscores count as
-    dashes.
-    """
-    word = dashes(typed.lstrip("-").lower())
-
-    def likeness(flag: str) -> float:
-        name = flag.lstrip("-")
-        initials = "".join(part[:1] for part in name.split("-"))
-        if word == name:
-            return 2
-        if len(word) > 1 and (word == initials or name.startswith(word)):
-            return 1
-        return _ratio(word, name)
-
-    found = {flag: likeness(flag) for flag in flags}
-    best = max(found.values(), default=0)
-    return [flag for flag, value in found.items() if value == best >= ALIKE]
-
-
-def _ratio(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from common.process.arguments import dashes
+from common.process.alike import dashes
 
 
 class NotedSettings(Namespace):
@@ -28,6 +28,12 @@ class NotedSettings(Namespace):
         if not name.startswith("_"):
             object.__getattribute__(self, "_unread").discard(name)
         return object.__getattribute__(self, name)
+
+    def __getattr__(self, name: str) -> Any:
+        """Say where a setting comes from that is not there."""
+        raise AttributeError(
+            f"the settings have no {name!r}: give it a value in the recipe of read_settings"
+        )
 
 
 def unread_flags(settings: Namespace) -> str:

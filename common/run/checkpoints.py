@@ -14,7 +14,7 @@ from typing import Any
 
 from common import UsageError, UserError
 from common.layers import find_global_step
-from common.process.arguments import dashes
+from common.process.alike import dashes
 from common.process.text import visible
 from common.run.code import code_checksum
 from common.run.files import explained, reason_of
@@ -63,7 +63,10 @@ class Checkpoints:
         self._facts["code"] = code_checksum(session.state.settings.model)
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = find_global_step()
-            self._state = tf.Variable("", trainable=False, name=VARIABLE)
+            self._counted = self._step.value()
+            # Of another session on the same graph, if there was one.
+            there = [one for one in tf.global_variables() if one.op.name == VARIABLE]
+            self._state = there[0] if there else tf.Variable("", trainable=False, name=VARIABLE)
             self._new_state = tf.placeholder(tf.string, [])
             self._assign_state = tf.assign(self._state, self._new_state)
             self._saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)
@@ -84,7 +87,7 @@ class Checkpoints:
             self._saver.recover_last_checkpoints([one.prefix for one in earlier])
             if self._run is None:
                 self._run = 1 + max((one.state.run for one in earlier if one.state), default=0)
-        counted = int(self._session.run(self._step.value()))
+        counted = int(self._session.run(self._counted))
         if counted != step and not self._told:
             self._told = True
             tqdm.write(
@@ -98,7 +101,8 @@ class Checkpoints:
         with explained(prefix.with_name(f"step-{step}")):
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
-                self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
+                with self._session.graph.as_default():  # where the session was opened without with
+                    self._saver.save(self._session, str(prefix), step, write_meta_graph=False)
             finally:
                 # What TensorFlow could not finish, now or in a run that was killed.
                 for path in self._folder.glob("*.tempstate*"):
@@ -130,7 +134,8 @@ class Checkpoints:
             try:
                 if state is None:
                     raise ValueError(problem)
-                self._saver.restore(self._session, prefix)
+                with self._session.graph.as_default():
+                    self._saver.restore(self._session, prefix)
                 break
             except (tf.errors.OpError, ValueError) as error:
                 damage = visible(f"The checkpoint {prefix} is damaged: {reason_of(error)}")

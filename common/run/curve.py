@@ -69,7 +69,10 @@ def measure_where_left(data: DataSets, session: tf.Session) -> str:
     Returns:
         a line on that, or "" if no row is missing.
     """
-    left, history = session.state.left, session.state.history
+    state = session.state
+    if state.batches and (batches := state.batches()):
+        batches.close()  # a script may get its mini-batches by next(…), and not ask for the end
+    left, history = state.left, state.history
     if not left:
         return ""
     with session.graph.as_default():

@@ -11,8 +11,8 @@ from common.augmentation import AUGMENTED
 from common.data import DataSets
 from common.evaluation import Evaluation
 from common.layers import Layer, layers_of
-from common.run.own import images_for, other_variables
-from common.run.patches import exciting_patches
+from common.run.own import as_pixels, images_for, other_variables
+from common.run.patches import exciting_patches, has_receptive_field
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -53,7 +53,7 @@ def _pictures(
     shape, names = data.image_shape, data.class_names
     settings = state.settings
     show = {"show": settings.show}
-    images, labels, predicted = data.test.images, test.labels, test.predicted
+    images, labels, predicted = as_pixels(test.images), test.labels, test.predicted
     wrong = np.flatnonzero(predicted != labels)
     # The errors of which the net is surest tell most about it, and about the labels.
     confidence = test.probabilities[np.arange(len(labels)), predicted]
@@ -95,9 +95,9 @@ def _pictures(
     for layer in layers_of(session.graph):
         dimensions = layer.weights.shape.as_list()
         if len(dimensions) == 4:  # a convolution: [height, width, input channels, filters]
-            if dimensions[2] == 1 or settings.input_channel is not None:
+            if dimensions[2] == 1 or getattr(settings, "input_channel", None) is not None:
                 yield f"{layer.name}_filters.png", partial(_draw_filters, session, layer)
-            if dimensions[2] > 1:
+            if dimensions[2] > 1 and has_receptive_field(layer.output):
                 yield f"{layer.name}_patches.png", partial(_draw_patches, data, session, layer)
             yield f"{layer.name}_outputs.png", partial(_draw_outputs, data, session, layer)
         elif len(dimensions) == 2 and dimensions[0] == data.num_pixels:
@@ -116,7 +116,7 @@ def _draw_film(data: DataSets, session: tf.Session, path: Path) -> None:
         path,
         frames,
         layers_of(session.graph)[0].name,
-        *(shown.images, data.image_shape, shown.labels),
+        *(as_pixels(shown.images), data.image_shape, shown.labels),
         title=f"{MODEL_NAMES.get(session.state.settings.model, 'A net')} learns",
     )
 
@@ -129,7 +129,7 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
     copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
     plots.plot_copies(
         path,
-        data.train.images[:2].reshape(-1, *shape),
+        as_pixels(data.train.images[:2]).reshape(-1, *shape),
         copies,
         title=f"Two training images, each distorted in {NUM_COPIES} ways by --augment",
         show=session.state.settings.show,
@@ -138,7 +138,7 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
 
 def _draw_filters(session: tf.Session, layer: Layer, path: Path) -> None:
     settings, weights = session.state.settings, session.run(layer.weights.value())
-    channel = min(settings.input_channel or 0, weights.shape[2] - 1)
+    channel = min(getattr(settings, "input_channel", None) or 0, weights.shape[2] - 1)
     of_channel = f" for input channel {channel}" if weights.shape[2] > 1 else ""
     plots.plot_filters(
         path,
@@ -165,7 +165,7 @@ def _draw_outputs(data: DataSets, session: tf.Session, layer: Layer, path: Path)
     images = data.test.images[followed]
     plots.plot_layer_outputs(
         path,
-        images.reshape(-1, *data.image_shape),
+        as_pixels(images).reshape(-1, *data.image_shape),
         session.run(layer.output, {net.x: images_for(net, images)}),
         [f"test image {index}" for index in followed],
         title=f"What the filters of {layer.name} find in two test images: "

@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +24,7 @@ from filelock import lock_descriptor
 LOCK = ".lock"
 # `is_locked` takes the lock for a moment to look, so one refusal does not mean another run.
 ATTEMPTS, PAUSE = 10, 0.02  # number, seconds
+_locks: weakref.WeakSet[TextIO] = weakref.WeakSet()  # that this process has taken
 # TensorFlow's reader of checkpoints takes a path for a pattern. On Windows names do not have the
 # first two of these signs, and the others mean something else.
 PATTERN_SIGNS = "*?[\\" if os.name == "posix" else ""
@@ -190,10 +192,17 @@ def lock_folder(folder: Path) -> TextIO:
         return file
     if not locked:
         file.close()
+        if any(not one.closed and one.name == file.name for one in _locks):
+            raise UserError(
+                f"a session of this program is open that writes to {folder}. Close it "
+                "(session.close(), or `with new_session(net, settings) as session:`) or choose "
+                "another folder with --output-dir."
+            )
         raise UserError(
             f"another run is writing to {folder}. Wait for its end or choose another folder with "
             "--output-dir."
         )
+    _locks.add(file)
     return file
 
 

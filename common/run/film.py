@@ -49,7 +49,8 @@ def filming(
         yield lambda step: None
         return
     steps = {0, *np.geomspace(1, num_steps, NUM_FRAMES - 1).round().astype(int).tolist()}
-    weights = layers[0].weights.value()
+    with session.graph.as_default():
+        weights = layers[0].weights.value()
     train, validation = data.train.first(NUM_IMAGES), data.validation.first(NUM_IMAGES)
 
     def keep(step: int) -> None:

@@ -10,7 +10,8 @@ from functools import cache
 from typing import Any
 
 from common import MODEL_NAMES
-from common.process.arguments import dashes, shown
+from common.process.alike import dashes
+from common.process.arguments import shown
 from common.run.checkpoints import decisive_settings
 from common.settings import ALL
 

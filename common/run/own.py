@@ -45,11 +45,16 @@ def forgotten(operations: Iterable[tf.Operation]) -> str:
 
 
 def state_of(session: tf.Session) -> Any:
-    """Return the state of the run; a UserError if another session than `new_session`'s has none."""
+    """Return the state of the run; a UserError if this is not an open session of `new_session`."""
     if not hasattr(session, "state"):
         raise UserError(
-            "the session was opened by tf.Session: open it by new_session(net, settings), which "
-            "returns a tf.Session that knows the net, the settings and the output directory."
+            f"{type(session).__name__} is no session of new_session: open it by new_session(net, "
+            "settings), which returns a tf.Session that knows these and the output directory."
+        )
+    if not getattr(session, "is_open", True):
+        raise UserError(
+            "the session is closed: write what needs it inside the block of "
+            "`with new_session(net, settings) as session:`, as far to the right."
         )
     return session.state
 
@@ -99,18 +104,28 @@ def unfed(error: tf.errors.InvalidArgumentError) -> UserError | None:
 
 def require_shapes(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> None:
     """Raise a UserError where NumPy would compute an accuracy of something else."""
-    count = len(labels)
+    count, most = len(labels), int(labels.max(initial=0))
     if predicted.shape != (count,):
         name, shape, right = "y_pred_cls", predicted.shape, f"({count},), as of tf.argmax"
-    elif (
-        probabilities.ndim != 2
-        or len(probabilities) != count
-        or probabilities.shape[1] <= labels.max(initial=0)
-    ):
+    elif probabilities.ndim != 2 or len(probabilities) != count:
         name, shape, right = "y_pred", probabilities.shape, f"({count}, classes)"
+    elif probabilities.shape[1] <= most:
+        raise UserError(
+            f"y_pred has {probabilities.shape[1]} columns, which are for the labels 0 to "
+            f"{probabilities.shape[1] - 1}, and there is a label {most}: the net needs an output "
+            "for each class, or the data must have only these classes."
+        )
     else:
         return
     raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.")
+
+
+def as_pixels(images: np.ndarray) -> np.ndarray:
+    """Return images for a picture: uint8 as they are, others scaled from 0 to 255."""
+    if images.dtype == np.uint8:
+        return images
+    low, high = float(images.min(initial=0)), float(images.max(initial=0))
+    return np.round((images - low) * (255 / ((high - low) or 1))).astype(np.uint8)
 
 
 def unusual(net: Any, probabilities: np.ndarray) -> list[str]:
@@ -127,6 +142,6 @@ def unusual(net: Any, probabilities: np.ndarray) -> list[str]:
     if net.x.dtype != tf.uint8 or net.x.shape.rank != 2:
         lines.append(
             f"x is {net.x.dtype.name} {net.x.shape}, and common.predict feeds uint8 [n, pixels]: "
-            "make x such a placeholder, and cast and reshape it in the graph."
+            "make x such a placeholder, and do the rest in the graph (tf.cast, tf.reshape)."
         )
     return lines

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from common import UserError
 from common.data import DataSets
 from common.datasets.orientation import POLARITIES
 from common.evaluation import BATCH_SIZE
 from common.layers import Layer
-from common.run.own import images_for
+from common.run.own import as_pixels, images_for
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -44,10 +45,22 @@ def receptive_field(output: tf.Tensor) -> tuple[Field, Field]:
     Args:
         output: float32 [n, height, width, channels].
 
+    Raises:
+        UserError: an operation on the way cuts or resizes images.
+
     Source: Araujo, Norris and Sim, "Computing receptive fields of convolutional neural networks",
     Distill 2019.
     """
     return _field(output, 1), _field(output, 2)
+
+
+def has_receptive_field(output: tf.Tensor) -> bool:
+    """Tell whether `receptive_field` can follow a layer's output back to the images."""
+    try:
+        receptive_field(output)
+    except UserError:
+        return False
+    return True
 
 
 def _field(tensor: tf.Tensor, axis: int) -> Field:
@@ -61,6 +74,8 @@ def _field(tensor: tf.Tensor, axis: int) -> Field:
         before = int(tf.get_static_value(op.inputs[1])[axis][0])
         return field._replace(start=field.start - before * field.step)
     if op.type not in (*CONVOLUTIONS, "MaxPool", "AvgPool"):
+        if {one.shape.as_list()[axis] for one in inputs} != {tensor.shape.as_list()[axis]}:
+            raise UserError(f"which pixels an output depends on is not known behind {op.type}")
         return field  # one number for each number
     if op.type in CONVOLUTIONS:
         window = op.inputs[1].shape.as_list()[axis - 1]
@@ -108,7 +123,7 @@ def exciting_patches(session: tf.Session, layer: Layer, data: DataSets) -> np.nd
     fields, width = receptive_field(layer.output), layer.output.shape.as_list()[2]
     border = max(max(field.size, -field.start) for field in fields)
     padded = np.pad(
-        images.reshape(-1, *data.image_shape).astype(np.float32),
+        as_pixels(images).reshape(-1, *data.image_shape).astype(np.float32),
         ((0, 0), (border, border), (border, border)),
         constant_values=255 if data.conventions.polarity == DARK_ON_LIGHT else 0,
     )

@@ -57,9 +57,13 @@ def history_head() -> str:
 
 def history_line(row: Mapping[str, float]) -> str:
     """Return one row of that table."""
+    train_loss, validation_loss = (
+        f"{loss:>10.4f}" if abs(loss) < 1e4 else f"{loss:>10.3g}"
+        for loss in (row["train_loss"], row["validation_loss"])
+    )
     return (
-        f"{row['epoch']:>5.3g}{row['train_loss']:>10.4f}{row['train_accuracy']:>10.2%}"
-        f"{row['validation_loss']:>10.4f}{row['validation_accuracy']:>10.2%}{row['seconds']:>10.1f}"
+        f"{row['epoch']:>5.3g}{train_loss}{row['train_accuracy']:>10.2%}"
+        f"{validation_loss}{row['validation_accuracy']:>10.2%}{row['seconds']:>10.1f}"
     )
 
 

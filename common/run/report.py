@@ -20,7 +20,7 @@ from common.run.curve import measure_where_left
 from common.run.export import export
 from common.run.figures import draw
 from common.run.files import atomic_path, json_text
-from common.run.own import other_variables, unusual
+from common.run.own import other_variables, state_of, unusual
 from common.session import averaged_weights
 
 import numpy as np
@@ -44,12 +44,13 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
     Raises:
         UserError: metrics, predictions or SavedModel cannot be written.
     """
-    state = session.state
+    state = state_of(session)
     if line := measure_where_left(data, session):
         print(line)
     matrix = confusion_matrix(test.labels, test.predicted, labels=range(data.num_classes))
     metrics = _metrics(data, session, test, matrix)
-    with averaged_weights(session):
+    # Also where the session was opened without `with`.
+    with session.graph.as_default(), averaged_weights(session):
         with status("Saving"):
             saved = _save(data, session, test, metrics)
         for line in unusual(state.net, test.probabilities):

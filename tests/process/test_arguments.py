@@ -1,6 +1,7 @@
 """common/process/arguments.py: types of arguments, help, and errors in one sentence."""
 
 import argparse
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,10 @@ import mnist_mlp
 import mnist_softmax
 from common import UsageError, compare, predict, runs, transfer
 from common.datasets import __main__ as datasets
+from common.process.alike import nearest_flags
 from common.process.arguments import (
     Choice,
     Flag,
-    nearest_flags,
     new_parser,
     parse_count,
     parse_filters,
@@ -23,6 +24,7 @@ from common.process.arguments import (
     parse_seed,
     parse_step,
     shown,
+    typed_arguments,
 )
 
 import pytest
@@ -247,6 +249,35 @@ def test_a_default_is_checked_like_what_is_typed():
     Flag(bool, "").check("batch_norm", True)
     with pytest.raises(UsageError, match="dropout in the recipe: '2' is not a number from 0"):
         Flag(parse_fraction, "").check("dropout", 2)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "problem"),
+    [
+        (Flag(parse_count, "", many=True), 128, "128 is no list such as [128]"),
+        (Flag(parse_filters, "", many=True), (5, 16), "'5' is not filters such as 5x16"),
+        (Flag(parse_filters, "", many=True), "5x16", "'5x16' is no list such as ['5x16']"),
+        (Flag(Choice(["cosine"]), ""), None, "'None' is none of cosine"),
+    ],
+)
+def test_a_default_of_another_kind(flag, value, problem):
+    with pytest.raises(UsageError, match=re.escape(f"it in the recipe: {problem}")):
+        flag.check("it", value)
+
+
+@pytest.mark.parametrize("value", [(), (512, 256), [7]])
+def test_a_default_of_several_values(value):
+    Flag(parse_step, "", many=True).check("evaluate_at", value)
+    Flag(parse_filters, "", many=True).check("conv", ((5, 16), (3, 8)))
+
+
+def test_arguments_that_a_program_gives_itself():
+    """Numbers in a list; and tf.app.run(main) of TensorFlow 1 passes the program's name first."""
+    assert typed_arguments(["--epochs", 1, "--data-dir", Path("a")]) == [
+        *("--epochs", "1", "--data-dir", "a")
+    ]
+    assert typed_arguments([sys.argv[0], "--epochs", "1"]) == ["--epochs", "1"]
+    assert typed_arguments([]) == []
 
 
 def test_the_parser_needs_neither_tensorflow_nor_numpy():

@@ -8,7 +8,6 @@ from common.evaluation import evaluate
 from common.networks import Net
 from common.process.text import matrix_lines
 from common.run.progress import layer_table
-from common.run.report import report
 from common.session import new_session
 from common.training import mini_batches
 
@@ -196,64 +195,6 @@ def test_a_loop_that_is_left_early_lists_no_checkpoints(tmp_path, capsys, monkey
     mnist_mlp.main([*QUICK, "--hidden", "8", "--output-dir", str(tmp_path)])
     assert "checkpoints/" not in capsys.readouterr().out
     assert shell.metrics_in(tmp_path)["steps"] is None
-
-
-@pytest.mark.parametrize("before", [True, False], ids=["before the step", "after it"])
-@pytest.mark.parametrize("number", [1, 5], ids=["first epoch", "second epoch"])
-def test_a_loop_that_is_left_by_break_is_measured_where_it_was_left(
-    data, tmp_path, capsys, number, before
-):
-    net = mnist_softmax.build_graph(settings := settings_for(tmp_path, "--epochs", "2"), data)
-    done = number + (not before)
-    with new_session(net, settings) as session:
-        for k, (images, labels) in enumerate(mini_batches(data, session)):
-            if before and k == number:
-                break
-            session.run(net.train_step, {net.x: images, net.y_true: labels})
-            if k == number:
-                break
-        expected = evaluate(session, data.validation).accuracy
-        metrics = report(data, session, evaluate(session, data.test))
-    assert metrics["steps"] == metrics["history"][-1]["step"] == done
-    assert metrics["epochs"] == done / 4
-    assert metrics["validation_accuracy"] == expected
-    assert metrics["train_seconds"] > 0
-    assert f"The loop was left after step {done}, in epoch {done / 4:.3g}: " in (
-        capsys.readouterr().out
-    )
-
-
-def test_a_loop_that_is_left_at_the_end_of_an_epoch_needs_no_other_row(data, tmp_path, capsys):
-    net = mnist_softmax.build_graph(settings := settings_for(tmp_path, "--epochs", "2"), data)
-    with new_session(net, settings) as session:
-        for images, labels in mini_batches(data, session):
-            if session.state.history:
-                break
-            session.run(net.train_step, {net.x: images, net.y_true: labels})
-        metrics = report(data, session, evaluate(session, data.test))
-    assert [row["step"] for row in metrics["history"]] == [4]
-    assert "was left" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("fed", "line"),
-    [
-        (lambda pixels: pixels / 255, "The loop feeds pixels from 0 to 1 for x, where mini_b"),
-        (lambda pixels: pixels - 33.0, "The loop feeds pixels from -33 to 222 for x, where mini_b"),
-        (lambda pixels: pixels, ""),
-        (lambda pixels: pixels.astype(np.float32), ""),
-    ],
-    ids=["divided", "centred", "as they are", "as floats"],
-)
-def test_pixels_that_only_the_loop_scales_are_noted(data, tmp_path, capsys, fed, line):
-    """Training and tests would have different images, and the accuracy would be wrong."""
-    net = net_of((tf.float32, [None, 784]), LABELS, sgd)
-    with new_session(net, settings_for(tmp_path)) as session:
-        for images, labels in mini_batches(data, session):
-            session.run(net.train_step, {net.x: fed(images), net.y_true: labels})
-    output = capsys.readouterr().out
-    assert output.count("The loop feeds pixels") == bool(line)
-    assert line in output
 
 
 def test_flags_that_the_script_does_not_read_are_named(data, tmp_path, capsys):

@@ -6,13 +6,29 @@ import mnist_cnn
 from common.data import DataSets, Split
 from common.datasets.arrays import MNIST_CONVENTIONS
 from common.layers import layers_of, new_conv_layer
-from common.run.patches import Field, exciting_patches, receptive_field
+from common.run.patches import Field, exciting_patches, has_receptive_field, receptive_field
 
 import numpy as np
 import pytest
 import tensorflow.compat.v1 as tf
 
 NETWORKS = ["two-conv", "two-conv --pooling stride --batch-norm", "lenet5", "inception", "tiny"]
+
+
+@pytest.mark.parametrize(
+    ("change", "known"),
+    [
+        (tf.nn.relu, True),
+        (lambda images: images[:, 8:, 8:], False),
+        (lambda images: tf.image.resize_images(images, [14, 14]), False),
+    ],
+    ids=["ReLU", "cut", "resized"],
+)
+def test_a_receptive_field_is_not_known_behind_other_operations(change, known):
+    with tf.Graph().as_default():
+        images = tf.placeholder(tf.float32, [None, 28, 28, 1])
+        outputs, _ = new_conv_layer(change(images), 1, 5, 4)
+        assert has_receptive_field(outputs) == known
 
 
 @pytest.mark.parametrize("flags", NETWORKS)
