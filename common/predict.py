@@ -196,6 +196,7 @@ def _prepare_all(
                 unchanged=not options.prepare_always,
                 polarity=model.polarity,
                 grey_levels=model.grey_levels,
+                centred=model.centred,
             )
             # Only a drawing needs the large arrays, so that a folder of 10,000 photos fits.
             prepared[path] = one if options.explain else one.without_steps()

@@ -53,6 +53,7 @@ def test_a_run_notes_how_its_images_were_made(run):
         "transposed": True,
         "largest_pixel": 1.0,
         "grey_levels": True,
+        "centred": True,
     }
     data = shell.metrics_in(run)["data"]
     assert data["polarity"] == "dark on light"

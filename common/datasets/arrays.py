@@ -13,6 +13,7 @@ from common.datasets.labels import number_labels
 from common.datasets.order import order_for_validation, random_order, size_of_validation
 from common.datasets.orientation import (
     POLARITIES,
+    are_centred,
     has_grey_levels,
     orientation_remark,
     polarity_of,
@@ -53,6 +54,7 @@ class Conventions(NamedTuple):
     largest_pixel: float  # the value in the files that became 255
     remarks: tuple[str, ...]  # what was changed, left out or looks doubtful, a sentence each
     grey_levels: bool = True  # strokes have soft edges
+    centred: bool = True  # as MNIST's: one size, the centre of mass in the middle
 
 
 MNIST_CONVENTIONS = Conventions(POLARITIES[0], False, 255.0, ())
@@ -121,7 +123,8 @@ def check_arrays(contents: Contents, mnist_folder: Path, transpose: bool = False
         remark = "WARNING: the images of EMNIST's files are transposed; for these use --transpose"
     remarks += [remark] if remark else []
     remarks = tuple(map(visible, dict.fromkeys(remarks)))  # each once
-    conventions = Conventions(polarity, transpose, largest, remarks, has_grey_levels(x))
+    kind = has_grey_levels(x), are_centred(x, polarity)
+    conventions = Conventions(polarity, transpose, largest, remarks, *kind)
     return Arrays(x, y, test_images, test_labels, names, num_validation, conventions)
 
 

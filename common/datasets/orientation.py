@@ -1,4 +1,4 @@
-"""Light on dark or dark on light, soft or hard edges, transposed: what the images tell."""
+"""Light on dark or dark on light, soft edges, centred, transposed: what the images tell."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ import numpy as np
 POLARITIES = ("light on dark", "dark on light")
 HARD, SOFT = 20, 0.1  # this near to black or white is not grey; least fraction of grey in the ink
 SAMPLE = 1_000  # images that are looked at for the polarity
-AGREEING = 0.9  # fraction of them that must have one polarity
+AGREEING = 0.9  # fraction of them that must have one polarity, or be centred
+# Fractions of the sides: MNIST's digits take 18 to 20 of 28 pixels, where they have more than INK of
+# 255, and their centre of mass is at most one pixel from the middle.
+OFF_CENTRE, SMALLEST, LARGEST, INK = 1.5 / 28, 16 / 28, 22 / 28, 64
 SIDE = 20  # of the mean images that are compared, in pixels
 # The least correlation of mean images with MNIST's for digits, handwritten or printed, and how much
 # larger it must be than that of the images as they are. tests/datasets/test_conventions.py has
@@ -57,6 +60,32 @@ def has_grey_levels(images: np.ndarray) -> bool:
     dark = np.minimum(sample, 255 - sample) > HARD
     ink = np.minimum((sample > HARD).sum(axis=1), (sample < 255 - HARD).sum(axis=1))
     return bool(np.mean(dark.sum(axis=1) > SOFT * ink) >= 0.5)
+
+
+def are_centred(images: np.ndarray, polarity: str | None) -> bool:
+    """Say whether most images are fitted as MNIST's: one size, the centre of mass in the middle.
+
+    Args:
+        images: uint8 [n, height, width].
+        polarity: as `polarity_of` says; for None the answer is False.
+    """
+    if polarity is None:
+        return False
+    sample = images[:: -(-len(images) // SAMPLE)]
+    light = 255 - sample if polarity == POLARITIES[1] else sample
+    fitted = light.any(axis=(1, 2))
+    longest = np.zeros(len(light))
+    for axis in (1, 2):
+        size = light.shape[axis]
+        profile = light.sum(axis=3 - axis, dtype=np.float64)
+        mass = np.maximum(profile.sum(axis=1), 1)
+        centre = profile @ ((np.arange(size) + 0.5) / size) / mass
+        fitted &= np.abs(centre - 0.5) <= OFF_CENTRE
+        ink = (light > INK).any(axis=3 - axis)
+        length = (size - ink.argmax(axis=1) - ink[:, ::-1].argmax(axis=1)) * ink.any(axis=1)
+        longest = np.maximum(longest, length / size)
+    fitted &= (longest >= SMALLEST) & (longest <= LARGEST)
+    return bool(fitted.mean() >= AGREEING)
 
 
 def orientation_remark(

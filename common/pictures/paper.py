@@ -17,7 +17,9 @@ LEAST_RIM = 0.08  # of the edge of the picture, that a table takes
 SHARP = 0.8  # of the edge of a sheet must be sharp
 RECTANGLE = 0.97  # of its box, that a rectangle takes
 WIDTH_OF_STROKES = 3  # times the widest stroke of its ink, that a sheet is wide at least
-WIDTH_OF_RECTANGLE = 1.5  # the same of a rectangle
+WIDTH_AROUND_A_DIGIT = 1.5  # the same of a rectangle, or if the ink is no plain blob
+WITHIN = 0.9  # of a sheet, that another sheet on it takes at most
+BLOB = 0.9  # of its convex hull, that a blob takes
 SQUARE = np.ones((3, 3), bool)
 
 
@@ -60,16 +62,23 @@ def find_sheet(colours: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray] | 
     sheets = [sheet for channel in channels for sheet in _sheets(channel)]
     if not sheets:
         return None
-    sheet = max(sheets, key=np.count_nonzero)
+    sheet, paper = max(sheets, key=lambda one: np.count_nonzero(one[0]))
+    most = WITHIN * np.count_nonzero(sheet)
+    for one, own in sheets:  # a sign is a sheet within its coloured rim, which is one, too
+        if np.count_nonzero(one) <= most and not (one & ~sheet).any():
+            sheet, paper, most = one, own, np.count_nonzero(one)
     # Without the soft edge of the sheet.
     inside = ndimage.binary_erosion(sheet, SQUARE, iterations=2, border_value=1)
     if not inside.any():
         return None
-    return _on_sheet(colours, small, inside)
+    return _on_sheet(colours, small, inside, inside & paper)
 
 
-def _sheets(channel: np.ndarray) -> list[np.ndarray]:
-    """Return the sheets in float32 [height, width] as masks, bool [height, width]."""
+def _sheets(channel: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the sheets in float32 [height, width], and all that has the colour of their paper.
+
+    Both are masks, bool [height, width].
+    """
     low, high = three_classes(channel)
     middle = two_classes(channel).threshold
     papers = [channel > low, channel <= high, (channel > low) & (channel <= high)]
@@ -82,7 +91,7 @@ def _sheets(channel: np.ndarray) -> list[np.ndarray]:
             part = labels == k + 1
             filled = ndimage.binary_fill_holes(part)
             if _is_sheet(filled, part, ~paper, channel):
-                found.append(filled)
+                found.append((filled, paper))
     return found
 
 
@@ -91,7 +100,7 @@ def _is_sheet(
 ) -> bool:
     """Tell whether a region, bool [height, width], is a sheet with ink on it."""
     area = filled.sum()
-    if area > 0.985 * filled.size or area < 0.9 * _hull_area(filled):
+    if area > 0.985 * filled.size or area < 0.9 * hull_area(filled):
         return False
     rows, columns = (np.flatnonzero(filled.any(axis=axis)) for axis in (1, 0))
     sides = np.ptp(rows) + 1, np.ptp(columns) + 1
@@ -112,12 +121,19 @@ def _is_sheet(
         return False
     stroke = _half_width(ink)
     # A 0 in bold type has paper outside and inside: its stroke is not much wider than the inside.
-    # But a 0 is no rectangle.
-    rectangle = area > RECTANGLE * sides[0] * sides[1]
-    least = WIDTH_OF_RECTANGLE if rectangle else WIDTH_OF_STROKES
+    # But a 0 is no rectangle, and a blob is inside of it.
+    certain = area > RECTANGLE * sides[0] * sides[1] or not _is_blob(ink)
+    least = WIDTH_AROUND_A_DIGIT if certain else WIDTH_OF_STROKES
     return _half_width(paper) >= least * stroke and _is_on_table(
         filled, paper, other, channel, max(1.5 * stroke, LEAST_TABLE * np.sqrt(area))
     )
+
+
+def _is_blob(ink: np.ndarray) -> bool:
+    """Tell whether the largest part of the ink is convex and has no hole, as what is inside a 0."""
+    labels, _ = ndimage.label(ink, SQUARE)
+    part = labels == np.bincount(labels.ravel())[1:].argmax() + 1
+    return bool(part.sum() >= BLOB * hull_area(part))
 
 
 def _is_on_table(
@@ -152,7 +168,7 @@ def _half_width(mask: np.ndarray) -> float:
     return float(ndimage.distance_transform_edt(mask).max())
 
 
-def _hull_area(mask: np.ndarray) -> float:
+def hull_area(mask: np.ndarray) -> float:
     """Return the area of the convex hull of a mask, in pixels."""
     rows = np.flatnonzero(mask.any(axis=1))
     left = mask[rows].argmax(axis=1)
@@ -170,12 +186,13 @@ def _hull_area(mask: np.ndarray) -> float:
 
 
 def _on_sheet(
-    colours: np.ndarray, small: np.ndarray, inside: np.ndarray
+    colours: np.ndarray, small: np.ndarray, inside: np.ndarray, paper: np.ndarray
 ) -> tuple[tuple[slice, slice], np.ndarray]:
     """Cut the sheet out of a picture and paint what is not on it."""
     height, width = colours.shape[:2]
     scale = height / small.shape[0], width / small.shape[1]
-    y, x = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+    nearest = paper if paper.any() else inside
+    y, x = ndimage.distance_transform_edt(~nearest, return_distances=False, return_indices=True)
     row = np.minimum((np.arange(height) / scale[0]).astype(int), small.shape[0] - 1)
     column = np.minimum((np.arange(width) / scale[1]).astype(int), small.shape[1] - 1)
     rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from common.pictures.paper import hull_area
+
 import numpy as np
 from scipy import ndimage
 
@@ -18,6 +20,7 @@ LEAST_INSIDE = 0.18  # of the longer side of a frame, or of a cell, that what is
 LIKE_CELLS = 0.8  # of the largest hole of a part, that its third largest has if they are cells
 MARGIN = 0.1  # of the sides of an open frame, that is free on each side of what is in it
 LEAST_IN_OPEN = 0.3  # of the longer side of an open frame, that what is in it must have
+ROUND = 0.95  # of its convex hull, that the inside of a frame takes
 LEAST_FRAME = 12  # pixels of the longer side
 ALONG_EDGE = 0.5  # of a side of the picture: what touches it for longer is not a digit
 WIDEST_STROKE = 0.22  # half the width of a digit's strokes, of its longer side; more is a table
@@ -167,6 +170,8 @@ def _enclosed(frame: Part, parts: Sequence[Part], labels: np.ndarray) -> set[int
         return set()
     mask = labels[frame.place] == frame.label
     filled = ndimage.binary_fill_holes(mask)
+    if (labels[frame.place][filled & ~mask] > 0).any() and not _is_round(filled, mask):
+        return set()
     holes = ndimage.find_objects(ndimage.label(filled & ~mask)[0])
     sides = sorted((max(s.stop - s.start for s in hole) for hole in holes), reverse=True)[:3]
     # A digit has two holes at most: three alike are the cells of a form, each with a digit.
@@ -183,6 +188,18 @@ def _enclosed(frame: Part, parts: Sequence[Part], labels: np.ndarray) -> set[int
     if max((part.longer for part in inner), default=0) < least:
         return set()
     return {part.label for part in inner}
+
+
+def _is_round(filled: np.ndarray, mask: np.ndarray) -> bool:
+    """Tell whether a shape is a disc or a box, lines that jut out left aside, and no hollow digit.
+
+    Args:
+        filled: bool [height, width], the shape with its holes.
+        mask: the same without them: its outline.
+    """
+    width = int(np.ceil(ndimage.distance_transform_edt(np.pad(mask, 1)).max()))
+    body = ndimage.binary_opening(np.pad(filled, 2 * width), SQUARE, iterations=width)
+    return bool(body.sum() >= ROUND * hull_area(body)) if body.any() else False
 
 
 def _without_surroundings(parts: Sequence[Part], labels: np.ndarray) -> list[Part]:

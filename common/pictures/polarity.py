@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.datasets.orientation import POLARITIES, has_grey_levels
+from common.datasets.orientation import POLARITIES, are_centred, has_grey_levels
 
 import numpy as np
 
@@ -13,7 +13,9 @@ EDGE_LEVEL = 64  # of 255: how far the median along the edge may be from black, 
 FLOOR = 4
 
 
-def passes_unchanged(grey: np.ndarray, polarity: str | None, grey_levels: bool) -> bool:
+def passes_unchanged(
+    grey: np.ndarray, polarity: str | None, grey_levels: bool, centred: bool
+) -> bool:
     """Say whether a picture is like the images that a network was trained with.
 
     Args:
@@ -22,8 +24,12 @@ def passes_unchanged(grey: np.ndarray, polarity: str | None, grey_levels: bool) 
             picture passes.
         grey_levels: whether the strokes of the training images have soft edges. A picture of black
             and white does not pass then: its thin strokes are thinner than any in MNIST.
+        centred: whether the training images have one size and their centre of mass in the middle.
+            A digit in a corner, or one that fills the picture, does not pass then.
     """
     if grey_levels and not has_grey_levels(grey[None]):
+        return False
+    if centred and not are_centred(grey[None], polarity):
         return False
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     level = float(np.median(edge))

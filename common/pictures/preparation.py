@@ -47,6 +47,7 @@ def prepare(
     unchanged: bool = True,
     polarity: str | None = LIGHT_ON_DARK,
     grey_levels: bool = True,
+    centred: bool = True,
 ) -> Prepared:
     """Turn a picture file into images as a network that was trained on MNIST expects them.
 
@@ -55,10 +56,12 @@ def prepare(
         image_shape: height and width of the result. The digit takes at most 20/28 of them.
         segment: look for several digits, from left to right; otherwise there must be exactly one.
         unchanged: use a picture that already has the size `image_shape` as it is, if it is light
-            on dark or dark on light, with soft or hard edges, like the training images.
+            on dark or dark on light, with soft or hard edges, like the training images, and as
+            large and as central as these.
         polarity: that of the training images, as `Model.polarity` says. None: they had none in
             common.
         grey_levels: whether their strokes have soft edges, as `Model.grey_levels` says.
+        centred: whether they are fitted as MNIST's, as `Model.centred` says.
 
     Returns:
         one image per digit, and the intermediate steps.
@@ -69,7 +72,8 @@ def prepare(
     """
     picture = read_picture(path)
     same_size = picture.size == tuple(image_shape)
-    if unchanged and same_size and passes_unchanged(picture.grey(), polarity, grey_levels):
+    kind = polarity, grey_levels, centred
+    if unchanged and same_size and passes_unchanged(picture.grey(), *kind):
         return Prepared(picture.grey()[None], [], [], picture)
     ink = find_ink(picture)
     digits, notes = find_digits(ink, picture.path, segment=segment)

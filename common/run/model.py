@@ -30,6 +30,7 @@ class Note(NamedTuple):
     transposed: bool = False
     largest_pixel: float = 255.0
     grey_levels: bool = True
+    centred: bool = False
 
 
 class Model:
@@ -41,8 +42,8 @@ class Model:
     Attributes:
         image_shape: height and width of the images.
         class_names: one for each class.
-        polarity, transposed, largest_pixel, grey_levels: how the training images were made, see
-            `common.datasets.arrays.Conventions`.
+        polarity, transposed, largest_pixel, grey_levels, centred: how the training images were made,
+            see `common.datasets.arrays.Conventions`.
         name: what tables call it.
         familiarity: what the run noted about its training images, or None.
         session, images, output: the session, and the tensors of its graph that are fed and fetched.
@@ -74,7 +75,7 @@ class Model:
         num_pixels, num_classes = self.images.shape.as_list()[1], self.output.shape.as_list()[1]
         note = _read_note(folder, num_pixels, num_classes)
         self.image_shape, self.class_names, self.polarity = note[:3]
-        self.transposed, self.largest_pixel, self.grey_levels = note[3:]
+        self.transposed, self.largest_pixel, self.grey_levels, self.centred = note[3:]
         self.familiarity = familiarity.read(
             folder / familiarity.FILE, self.image_shape, len(self.class_names)
         )
@@ -154,6 +155,7 @@ def _read_note(folder: Path, num_pixels: int, num_classes: int) -> Note:
             raise ValueError(f"its polarity is none of {', '.join(POLARITIES)}")
         require(note.transposed, bool, "transposed")
         require(note.grey_levels, bool, "grey_levels")
+        require(note.centred, bool, "centred")
         number(note.largest_pixel, "largest_pixel", 1e-30, 1e30)
     except FileNotFoundError:
         side = math.isqrt(num_pixels)
