@@ -19,7 +19,7 @@ RECTANGLE = 0.97  # of its box, that a rectangle takes
 WIDTH_OF_STROKES = 3  # times the widest stroke of its ink, that a sheet is wide at least
 WIDTH_AROUND_A_DIGIT = 1.5  # the same of a rectangle, or if the ink is no plain blob
 WITHIN = 0.9  # of a sheet, that another sheet on it takes at most
-BLOB = 0.9  # of its convex hull, that a blob takes
+BLOB = 0.75  # of its convex hull, that a blob takes
 SQUARE = np.ones((3, 3), bool)
 
 

@@ -13,6 +13,9 @@ from scipy import ndimage
 SQUARE = np.ones((3, 3), bool)
 INK = 0.4  # pixels with more ink than this belong to a part
 DARKER = 0.6, 0.8, 1.0  # the same where lines of the paper, which are paler, run through the ink
+CLEAR = 0.8, 1.0  # where these show the same parts, and INK others, the others are no ink
+ALIKE = 0.05  # of the longest part's longer side
+BEYOND = 0.15  # of the same, that others reach further on some side
 MOST_HOLES = 2  # that a digit has
 LEAST_RUN = 0.7  # of the picture's height: a digit that reaches both sides is as high
 EDGE_MARGIN = 0.06  # of the picture, that is free around what is written between lines
@@ -104,7 +107,44 @@ def find_parts(
             darker = _parts_above(level, ink, smoothed, least)
             if darker[0] and not any(_is_ruled(part, darker[1]) for part in darker[0]):
                 return darker if all(_has_margin(part, ink) for part in darker[0]) else found
+    clear, clearest = (_parts_above(level, ink, smoothed, least) for level in CLEAR)
+    if (
+        clear[0]
+        and _alike(clear[0], clearest[0])
+        and _is_beyond(found[0], clear[0])
+        and all(_has_margin(part, ink) for part in clear[0])
+    ):
+        return clear
     return found
+
+
+def _alike(some: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Tell whether parts are nearly the same."""
+    if len(some) != len(others):
+        return False
+    most = ALIKE * max((part.longer for part in some), default=0) + 1
+
+    def box(part: Part) -> tuple[int, ...]:
+        return part.top, part.bottom, part.left, part.right
+
+    pairs = zip(sorted(map(box, some)), sorted(map(box, others)), strict=True)
+    return all(abs(a - b) <= most for one, other in pairs for a, b in zip(one, other, strict=True))
+
+
+def _is_beyond(some: Sequence[Part], others: Sequence[Part]) -> bool:
+    """Tell whether parts reach clearly further than others, on some side."""
+    if not some:
+        return True
+    rows, columns = (
+        (
+            min(getattr(part, first) for part in others)
+            - min(getattr(part, first) for part in some),
+            max(getattr(part, last) for part in some)
+            - max(getattr(part, last) for part in others),
+        )
+        for first, last in (("top", "bottom"), ("left", "right"))
+    )
+    return max(*rows, *columns) > BEYOND * max(part.longer for part in others)
 
 
 def _parts_above(
@@ -130,9 +170,10 @@ def _parts_above(
 def _is_ruled(part: Part, labels: np.ndarray) -> bool:
     """Tell whether lines from the left edge of the picture to the right hold a part together."""
     high, wide = labels.shape
-    if part.left > 0 or part.right < wide:
+    near = max(1, round(0.01 * max(high, wide)))  # lines may begin beside the edge
+    if part.left > near or part.right < wide - near:
         return False
-    if part.top > 0 or part.bottom < high:
+    if part.top > near or part.bottom < high - near:
         return part.height < LEAST_RUN * high
     mask = labels[part.place] == part.label  # squared paper, or a digit without a margin
     return ndimage.label(ndimage.binary_fill_holes(mask) & ~mask)[1] > MOST_HOLES
