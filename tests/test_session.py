@@ -74,7 +74,7 @@ def test_a_diverged_loss_is_an_error_in_words_and_changes_nothing(mnist, tmp_pat
     with opened(tmp_path, mnist, *flags) as session:
         take_step(session, mnist)
         weights = weights_of(session)
-        with pytest.raises(UserError, match=r"after 1 step .* finite .* lower --learning-rate than 1e\+09"):
+        with pytest.raises(UserError, match=r"after 1 step .* lower --learning-rate than 1e\+09"):
             take_step(session, mnist)
         np.testing.assert_array_equal(weights_of(session), weights)
 

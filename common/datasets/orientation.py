@@ -14,8 +14,8 @@ POLARITIES = ("light on dark", "dark on light")
 HARD, SOFT = 20, 0.1  # this near to black or white is not grey; least fraction of grey in the ink
 SAMPLE = 1_000  # images that are looked at for the polarity
 AGREEING = 0.9  # fraction of them that must have one polarity, or be centred
-# Fractions of the sides: MNIST's digits take 18 to 20 of 28 pixels, where they have more than INK of
-# 255, and their centre of mass is at most one pixel from the middle.
+# Fractions of the sides: MNIST's digits take 18 to 20 of 28 pixels, where these have more than INK
+# of 255, and their centre of mass is at most one pixel from the middle.
 OFF_CENTRE, SMALLEST, LARGEST, INK = 1.5 / 28, 16 / 28, 22 / 28, 64
 SIDE = 20  # of the mean images that are compared, in pixels
 # The least correlation of mean images with MNIST's for digits, handwritten or printed, and how much

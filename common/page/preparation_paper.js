@@ -14,7 +14,9 @@ window.Paper = (() => {
   const SHARP = 0.8; // of the edge of a sheet must be sharp
   const RECTANGLE = 0.97; // of its box, that a rectangle takes
   const WIDTH_OF_STROKES = 3; // times the widest stroke of its ink, that a sheet is wide at least
-  const WIDTH_OF_RECTANGLE = 1.5; // the same of a rectangle
+  const WIDTH_AROUND_A_DIGIT = 1.5; // the same of a rectangle, or if the ink is no plain blob
+  const MOST_NESTED = 3; // sheets, each on the one before
+  const BLOB = 0.75; // of its convex hull, that a blob takes
 
   /** Average a picture down until it has at most `side` rows and columns: float64. */
   function averaged({ height, width, values }, side) {
@@ -44,23 +46,45 @@ window.Paper = (() => {
     return small;
   }
 
-  /** Find a sheet in a picture, float32 from 0 black to 1 white. Returns null, as for most, or
-   * { place, picture }: its box, and what is in it, in which all that is not on the sheet has the
-   * brightness of the nearest paper. */
+  /** Find a sheet in a picture, float32 from 0 black to 1 white, or a sheet on a sheet. Returns
+   * null, as for most, or { place, picture }: its box, and what is in it, in which all that is not
+   * on the sheet has the brightness of the nearest paper. */
   function findSheet(picture) {
-    const small = averaged(picture, SEARCH_SIDE);
-    if (Math.min(small.height, small.width) < 16) return null;
-    let sheet = null;
-    let most = 0;
-    for (const found of sheets(small)) {
-      const area = Grids.count(found);
-      if (area > most) [sheet, most] = [found, area];
+    let found = null;
+    for (let k = 0; k < MOST_NESTED; k++) {
+      const next = largestSheet(found ? found.picture : picture);
+      if (!next) break;
+      const { top, left } = found ? found.place : { top: 0, left: 0 };
+      const { place } = next;
+      found = {
+        place: {
+          top: top + place.top,
+          bottom: top + place.bottom,
+          left: left + place.left,
+          right: left + place.right,
+        },
+        picture: next.picture,
+      };
     }
-    if (!sheet) return null;
-    const inside = Grids.shrink(sheet, 2); // without the soft edge of the sheet
-    return Grids.count(inside) ? onSheet(picture, small, inside) : null;
+    return found;
   }
 
+  function largestSheet(picture) {
+    const small = averaged(picture, SEARCH_SIDE);
+    if (Math.min(small.height, small.width) < 16) return null;
+    let best = null;
+    let most = 0;
+    for (const found of sheets(small)) {
+      const area = Grids.count(found.sheet);
+      if (area > most) [best, most] = [found, area];
+    }
+    if (!best) return null;
+    const inside = Grids.shrink(best.sheet, 2); // without the soft edge of the sheet
+    if (!Grids.count(inside)) return null;
+    return onSheet(picture, small, inside, Grids.and(inside, best.paper));
+  }
+
+  /** The sheets, each with all that has the brightness of its paper: { sheet, paper }. */
   function sheets(small) {
     const [low, high] = Classes.three(small.values);
     const middle = Classes.two(small.values).threshold;
@@ -84,7 +108,9 @@ window.Paper = (() => {
         if (sizes[k] < LEAST_AREA * labels.values.length) continue;
         const part = Grids.equal(labels, k);
         const filled = Regions.fillHoles(part);
-        if (isSheet(filled, part, Grids.not(paper), small.values)) found.push(filled);
+        if (isSheet(filled, part, Grids.not(paper), small.values)) {
+          found.push({ sheet: filled, paper });
+        }
       }
     }
     return found;
@@ -120,8 +146,9 @@ window.Paper = (() => {
     if (Math.abs(mean(values, paper) - mean(values, ink)) < MIN_CONTRAST) return false;
     const stroke = halfWidth(ink);
     // A bold 0 has paper outside and inside: its stroke is not much wider than the inside. But a 0
-    // is no rectangle.
-    const times = area > RECTANGLE * high * wide ? WIDTH_OF_RECTANGLE : WIDTH_OF_STROKES;
+    // is no rectangle, and a blob is inside of it.
+    const certain = area > RECTANGLE * high * wide || !isBlob(ink);
+    const times = certain ? WIDTH_AROUND_A_DIGIT : WIDTH_OF_STROKES;
     if (halfWidth(paper) < times * stroke) return false;
     const padded = Grids.pad(filled, 4);
     const closed = Grids.cut(Grids.not(Grids.grow(Grids.not(Grids.grow(padded, 3)), 3)), {
@@ -132,6 +159,16 @@ window.Paper = (() => {
     if (Grids.count(Grids.and(Grids.shrink(closed, 2), Grids.not(filled)))) return false;
     const least = Math.max(1.5 * stroke, LEAST_TABLE * Math.sqrt(area));
     return isOnTable(filled, paper, outside, values, least);
+  }
+
+  /** Whether the largest part is convex and has no hole, as what is inside a 0. */
+  function isBlob(ink) {
+    const { labels, parts } = Regions.label(ink, true);
+    const sizes = new Int32Array(parts + 1);
+    for (let i = 0; i < labels.values.length; i++) sizes[labels.values[i]]++;
+    sizes[0] = 0;
+    const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size)));
+    return sizes[largest] >= BLOB * hullArea(Grids.equal(labels, largest));
   }
 
   /** The longer side of the longest connected part. */
@@ -234,8 +271,8 @@ window.Paper = (() => {
   }
 
   /** Cut the sheet out of a picture and paint what is not on it. */
-  function onSheet(picture, small, inside) {
-    const { index } = Grids.nearestZero(Grids.not(inside));
+  function onSheet(picture, small, inside, paper) {
+    const { index } = Grids.nearestZero(Grids.not(Grids.count(paper) ? paper : inside));
     const bounds = Regions.box(inside);
     const lines = (length, count) =>
       Array.from({ length }, (_, k) => Math.min(Math.floor(k / (length / count)), count - 1));
@@ -261,5 +298,5 @@ window.Paper = (() => {
     return { place, picture: sheet };
   }
 
-  return { findSheet };
+  return { findSheet, hullArea };
 })();

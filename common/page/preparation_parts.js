@@ -8,6 +8,9 @@ labels, its box, the longer side of that, its ink, and whether the edge of the p
 window.Parts = (() => {
   const INK = 0.4; // pixels with more ink than this belong to a part
   const DARKER = [0.6, 0.8, 1.0]; // the same where paler lines run through the ink
+  const CLEAR = [0.8, 1.0]; // where these show the same parts, and INK others, these are no ink
+  const ALIKE = 0.05; // of the longest part's longer side
+  const BEYOND = 0.15; // of the same, that others reach further on some side
   const MOST_HOLES = 2; // that a digit has
   const LEAST_RUN = 0.7; // of the picture's height, that a digit from side to side has
   const EDGE_MARGIN = 0.06; // of the picture, that is free around what is written between lines
@@ -15,6 +18,7 @@ window.Parts = (() => {
   const LIKE_CELLS = 0.8; // of the largest hole of a part, that the third has if they are cells
   const MARGIN = 0.1; // of the sides of an open frame, that is free on each side of what is in it
   const LEAST_IN_OPEN = 0.3; // of the longer side of an open frame, that what is in it must have
+  const ROUND = 0.95; // of its convex hull, that the inside of a frame takes
   const LEAST_FRAME = 12; // pixels of the longer side
   const ALONG_EDGE = 0.5; // of a side of the picture: what touches it for longer is no digit
   const WIDEST_STROKE = 0.22; // half the width of a digit's strokes, of its longer side
@@ -26,13 +30,55 @@ window.Parts = (() => {
   function find(ink, smoothed, least) {
     const isRuled = ({ parts, labels }) => parts.some((part) => runsThrough(part, labels));
     const found = partsAbove(INK, ink, smoothed, least);
-    if (!isRuled(found)) return found;
-    for (const level of DARKER) {
+    const haveMargins = ({ parts }) => parts.every((part) => hasMargin(part, ink));
+    for (const level of isRuled(found) ? DARKER : []) {
       const darker = partsAbove(level, ink, smoothed, least);
       if (!darker.parts.length || isRuled(darker)) continue;
-      return darker.parts.every((part) => hasMargin(part, ink)) ? darker : found;
+      return haveMargins(darker) ? darker : found;
     }
-    return found;
+    const [clear, clearest] = CLEAR.map((level) => partsAbove(level, ink, smoothed, least));
+    return clear.parts.length &&
+      areAlike(clear.parts, clearest.parts) &&
+      // Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by
+      // the edge of the picture is no digit.
+      (found.framed || found.parts.some((part) => part.cut || isBlob(part, found.labels))) &&
+      reachBeyond(found.parts, clear.parts) &&
+      haveMargins(clear)
+      ? clear
+      : found;
+  }
+
+  function longestOf(parts) {
+    return Math.max(0, ...parts.map((part) => part.longer));
+  }
+
+  /** Whether parts are nearly the same. */
+  function areAlike(some, others) {
+    if (some.length !== others.length) return false;
+    const most = ALIKE * longestOf(some) + 1;
+    const boxesOf = (parts) =>
+      parts
+        .map(({ top, bottom, left, right }) => [top, bottom, left, right])
+        .sort((one, other) => {
+          const k = one.findIndex((value, i) => value !== other[i]);
+          return k < 0 ? 0 : one[k] - other[k];
+        });
+    const boxes = boxesOf(others);
+    return boxesOf(some).every((box, k) =>
+      box.every((value, i) => Math.abs(value - boxes[k][i]) <= most),
+    );
+  }
+
+  /** Whether parts reach clearly further than others, on some side. */
+  function reachBeyond(some, others) {
+    if (!some.length) return true;
+    const least = (parts, side) => Math.min(...parts.map((part) => part[side]));
+    const most = (parts, side) => Math.max(...parts.map((part) => part[side]));
+    const further = Math.max(
+      ...["top", "left"].map((side) => least(others, side) - least(some, side)),
+      ...["bottom", "right"].map((side) => most(some, side) - most(others, side)),
+    );
+    return further > BEYOND * longestOf(others);
   }
 
   /** The same of the pixels with more ink than `level`. */
@@ -71,8 +117,10 @@ window.Parts = (() => {
 
   /** Whether lines from the left edge of the picture to the right hold a part together. */
   function runsThrough(part, labels) {
-    if (part.left > 0 || part.right < labels.width) return false;
-    if (part.top > 0 || part.bottom < labels.height) {
+    const longer = Math.max(labels.height, labels.width);
+    const near = Math.max(1, Grids.roundToEven(0.01 * longer)); // lines may begin beside the edge
+    if (part.left > near || part.right < labels.width - near) return false;
+    if (part.top > near || part.bottom < labels.height - near) {
       return part.height < LEAST_RUN * labels.height;
     }
     // Squared paper, or a digit without a margin.
@@ -127,6 +175,10 @@ window.Parts = (() => {
     if (!inner.length || frame.longer < LEAST_FRAME) return [];
     const mask = maskOf(frame, labels);
     const filled = Regions.fillHoles(mask);
+    const inHoles = Grids.cut(labels, frame).values.some(
+      (number, i) => number && number !== frame.label && filled.values[i],
+    );
+    if (inHoles && !isRound(filled, mask)) return [];
     const holes = holesOf(mask);
     const sides = Regions.boxes(holes.labels, holes.parts)
       .map(({ top, bottom, left, right }) => Math.max(bottom - top, right - left))
@@ -144,6 +196,15 @@ window.Parts = (() => {
       (part.longer >= LEAST_IN_OPEN * frame.longer && surrounds(frame, part));
     const enclosed = inner.filter(isInside);
     return enclosed.some((part) => part.longer >= least) ? enclosed : [];
+  }
+
+  /** Whether a shape is a disc or a box, lines that jut out left aside, and no hollow digit.
+   * `filled` is the shape with its holes, `mask` the same without them: its outline. */
+  function isRound(filled, mask) {
+    const { distance } = Grids.nearestZero(Grids.pad(mask, 1));
+    const width = Math.ceil(distance.reduce((most, value) => Math.max(most, value), 0));
+    const body = Grids.grow(Grids.shrink(Grids.pad(filled, 2 * width), width), width);
+    return Grids.count(body) > 0 && Grids.count(body) >= ROUND * Paper.hullArea(body);
   }
 
   /** Leave out what the edge of the picture shows of a table, and lines, if anything is left. */

@@ -18,7 +18,7 @@ SHARP = 0.8  # of the edge of a sheet must be sharp
 RECTANGLE = 0.97  # of its box, that a rectangle takes
 WIDTH_OF_STROKES = 3  # times the widest stroke of its ink, that a sheet is wide at least
 WIDTH_AROUND_A_DIGIT = 1.5  # the same of a rectangle, or if the ink is no plain blob
-WITHIN = 0.9  # of a sheet, that another sheet on it takes at most
+MOST_NESTED = 3  # sheets, each on the one before
 BLOB = 0.75  # of its convex hull, that a blob takes
 SQUARE = np.ones((3, 3), bool)
 
@@ -40,7 +40,7 @@ def find_sheet(colours: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray] | 
 
     A sheet is a convex region of one of two classes of colour, with something of the other class
     inside: the ink. Its edge is sharp, unlike that of a shadow, and what is around it is wider than
-    a stroke, unlike a circle around a digit.
+    a stroke, unlike a circle around a digit. A sign with a coloured rim is a sheet on a sheet.
 
     Args:
         colours: float32 [height, width, 3].
@@ -50,6 +50,22 @@ def find_sheet(colours: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray] | 
         all that is not on the sheet has the colour of the nearest paper; None if there is no such
         sheet, as in most pictures.
     """
+    place = None
+    for _ in range(MOST_NESTED):
+        found = _largest_sheet(colours)
+        if not found:
+            break
+        (rows, columns), colours = found
+        top, left = (place[0].start, place[1].start) if place else (0, 0)
+        place = (
+            slice(top + rows.start, top + rows.stop),
+            slice(left + columns.start, left + columns.stop),
+        )
+    return (place, colours) if place else None
+
+
+def _largest_sheet(colours: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray] | None:
+    """Find a sheet as `find_sheet` does, whatever is on it."""
     small = averaged(colours, SEARCH_SIDE)
     if min(small.shape[:2]) < 16:
         return None
@@ -63,10 +79,6 @@ def find_sheet(colours: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray] | 
     if not sheets:
         return None
     sheet, paper = max(sheets, key=lambda one: np.count_nonzero(one[0]))
-    most = WITHIN * np.count_nonzero(sheet)
-    for one, own in sheets:  # a sign is a sheet within its coloured rim, which is one, too
-        if np.count_nonzero(one) <= most and not (one & ~sheet).any():
-            sheet, paper, most = one, own, np.count_nonzero(one)
     # Without the soft edge of the sheet.
     inside = ndimage.binary_erosion(sheet, SQUARE, iterations=2, border_value=1)
     if not inside.any():

@@ -111,6 +111,9 @@ def find_parts(
     if (
         clear[0]
         and _alike(clear[0], clearest[0])
+        # Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by
+        # the edge of the picture is no digit.
+        and (found[2] or any(part.cut or _is_blob(part, found[1]) for part in found[0]))
         and _is_beyond(found[0], clear[0])
         and all(_has_margin(part, ink) for part in clear[0])
     ):
@@ -139,8 +142,7 @@ def _is_beyond(some: Sequence[Part], others: Sequence[Part]) -> bool:
         (
             min(getattr(part, first) for part in others)
             - min(getattr(part, first) for part in some),
-            max(getattr(part, last) for part in some)
-            - max(getattr(part, last) for part in others),
+            max(getattr(part, last) for part in some) - max(getattr(part, last) for part in others),
         )
         for first, last in (("top", "bottom"), ("left", "right"))
     )

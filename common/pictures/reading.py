@@ -34,9 +34,11 @@ FORMATS = [
 # These limits keep the memory for a picture below 1 GiB, whatever its header says: the file,
 # 8 bytes per pixel while it is decoded, arrays of WORKING_SIDE² pixels, 1,600² for small digits.
 MAX_FILE_BYTES = 128 * 1024**2
-MAX_PIXELS = 64_000_000  # a photo from a phone has 12 to 50 million
+MAX_PIXELS = 65_000_000  # a photo from a phone has 12 to 64.2 million
 MAX_SIDE = 65_535  # as in JPEG; a strip of a picture has at least one row in floating point
 WORKING_SIDE = 640  # larger pictures are averaged down to this: a digit needs 20 of these pixels
+# Small pictures whose numbers go from 0 to 1, or to 16, were saved as they stand in an array.
+SMALL_SIDE, FAINTEST = 64, 16 / 255
 STRIP_PIXELS = 2**20  # pixels that are converted to floating point at a time
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # luminance of red, green, blue (ITU-R BT.601)
 ORIENTATION = 0x0112  # the EXIF entry that says how the camera was held
@@ -67,7 +69,8 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
 
     Returns:
         the picture, upright according to its EXIF orientation, transparent parts on white. 16 bits
-        per channel, palettes, grey and CMYK are converted to red, green and blue from 0 to 1.
+        per channel, palettes, grey and CMYK are converted to red, green and blue from 0 to 1; so
+        are small pictures whose numbers go to 16 of 255 at most.
 
     Raises:
         PictureError: it cannot be read, or is larger than MAX_PIXELS, MAX_SIDE or MAX_FILE_BYTES.
@@ -110,6 +113,9 @@ def read_picture(path: Path | str, working_side: int = WORKING_SIDE) -> Picture:
     colours = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
     opacity = pixels[..., 3] if pixels.shape[2] == 4 else np.ones(pixels.shape[:2], np.float32)
     size = (width, height) if orientation in QUARTER_TURNS else (height, width)
+    largest = float(colours.max(initial=0))
+    if max(size) <= SMALL_SIDE and opacity.min(initial=1) == 1 and 0 < largest <= FAINTEST:
+        colours = colours / largest
     return Picture(path, colours, opacity, size)
 
 

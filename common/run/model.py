@@ -42,8 +42,8 @@ class Model:
     Attributes:
         image_shape: height and width of the images.
         class_names: one for each class.
-        polarity, transposed, largest_pixel, grey_levels, centred: how the training images were made,
-            see `common.datasets.arrays.Conventions`.
+        polarity, transposed, largest_pixel, grey_levels, centred: how the training images were
+            made, see `common.datasets.arrays.Conventions`.
         name: what tables call it.
         familiarity: what the run noted about its training images, or None.
         session, images, output: the session, and the tensors of its graph that are fed and fetched.

@@ -20,7 +20,7 @@ def remarks_of(sets):
 
 def test_images_that_are_right_are_not_touched_and_nothing_is_said(load, digits):
     sets = load()
-    assert sets.conventions == ("light on dark", False, 255, (), True)
+    assert sets.conventions == ("light on dark", False, 255, (), True, True)
     images = np.concatenate([sets.validation.images, sets.train.images])
     assert np.array_equal(images.reshape(600, 28, 28), digits["x_train"])
     assert np.array_equal(sets.test.images.reshape(200, 28, 28), digits["x_test"])

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from common.data import load_data
-from common.datasets.orientation import has_grey_levels, polarity_of
+from common.datasets.orientation import are_centred, has_grey_levels, polarity_of
 
 import matplotlib
 import numpy as np
@@ -75,7 +75,7 @@ def test_transposed_digits_are_noticed_and_mended_by_transpose(load, digits):
         load(transposed)
     )
     sets = load(transposed, transpose=True)
-    assert sets.conventions == ("light on dark", True, 255, (), True)
+    assert sets.conventions == ("light on dark", True, 255, (), True, True)
     assert np.array_equal(sets.test.images.reshape(200, 28, 28), digits["x_test"])
     assert "run again without --transpose" in remarks_of(load(transpose=True))
     assert "look transposed" in remarks_of(load(lambda x: 255 - transposed(x)))  # dark on light
@@ -131,3 +131,17 @@ def test_scans_have_grey_levels_and_drawings_of_black_and_white_have_none(digits
     for black_and_white in (np.where(images > 127, 255, 0), np.where(images > 127, 0, 255)):
         assert not has_grey_levels(black_and_white.astype(np.uint8))
     assert np.mean([has_grey_levels(image[None]) for image in images]) > 0.995
+
+
+def test_images_that_are_centred_as_mnist_s(digits):
+    images = digits["x_train"]
+    assert are_centred(images, "light on dark")
+    assert are_centred(255 - images, "dark on light")
+    assert not are_centred(images, None)
+    assert np.mean([are_centred(image[None], "light on dark") for image in images]) > 0.99
+    for moved in (np.roll(images, 3, axis=1), np.roll(images, -2, axis=2)):
+        assert not are_centred(moved, "light on dark")
+    larger = images[:, 2:-2, 2:-2].repeat(2, axis=1).repeat(2, axis=2)
+    smaller = np.pad(images, ((0, 0), (14, 14), (14, 14)))
+    for others in (larger, smaller, np.zeros_like(images), np.full_like(images, 255)):
+        assert not are_centred(others, "light on dark")
