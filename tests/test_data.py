@@ -24,7 +24,7 @@ def test_mnist_has_the_splits_of_read_data_sets(mnist):
     assert mnist.image_shape == (28, 28)
     assert mnist.class_names == tuple("0123456789")
     assert (mnist.num_pixels, mnist.num_classes) == (784, 10)
-    assert mnist.conventions == ("light on dark", False, 255, (), True)
+    assert mnist.conventions == ("light on dark", False, 255, (), True, True)
     for split in (mnist.train, mnist.validation, mnist.test):
         assert split.images.shape == (len(split), 784)
         assert split.images.dtype == np.uint8

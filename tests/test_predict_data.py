@@ -89,7 +89,8 @@ def test_pictures_of_the_size_of_the_images_pass_unchanged_if_they_are_alike(
     for name, pixels in (("light", moved), ("dark", 255 - moved)):
         Image.fromarray(pixels).save(tmp_path / f"{name}.png")
         for polarity in (*POLARITIES, None):
-            prepared = prepare(tmp_path / f"{name}.png", polarity=polarity).images[0]
+            kind = {"polarity": polarity, "centred": False}
+            prepared = prepare(tmp_path / f"{name}.png", **kind).images[0]
             read[name, polarity] = prepared
             unchanged = np.array_equal(prepared, pixels)
             assert unchanged == (polarity in (None, POLARITIES[name == "dark"]))
@@ -193,7 +194,8 @@ def test_a_drawing_of_black_and_white_passes_unchanged_only_where_the_training_h
     drawing = np.zeros((28, 28), np.uint8)
     drawing[2:14, 5] = 255
     Image.fromarray(drawing).save(tmp_path / "one.png")
-    assert np.array_equal(prepare(tmp_path / "one.png", grey_levels=False).images[0], drawing)
+    kind = {"grey_levels": False, "centred": False}
+    assert np.array_equal(prepare(tmp_path / "one.png", **kind).images[0], drawing)
     rows, columns = np.nonzero(prepare(tmp_path / "one.png").images[0])
     assert np.ptp(rows) + 1 == 20
     assert 12 <= columns.mean() <= 15

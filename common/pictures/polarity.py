@@ -29,7 +29,7 @@ def passes_unchanged(
     """
     if grey_levels and not has_grey_levels(grey[None]):
         return False
-    if centred and not are_centred(grey[None], polarity):
+    if centred and polarity and not are_centred(grey[None], polarity):
         return False
     edge = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     level = float(np.median(edge))

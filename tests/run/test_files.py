@@ -106,7 +106,7 @@ def test_an_output_directory_must_be_a_folder_that_can_be_written(tmp_path):
 
 def test_a_second_run_is_refused_until_the_first_one_ends(tmp_path):
     first = lock_folder(tmp_path)
-    with pytest.raises(UserError, match=r"^another run is writing to .*--output-dir\.$"):
+    with pytest.raises(UserError, match=r"^a session of this program is open .*--output-dir\.$"):
         lock_folder(tmp_path)
     assert is_locked(tmp_path)
     first.close()

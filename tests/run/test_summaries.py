@@ -259,6 +259,6 @@ def test_an_error_of_a_step_comes_through_as_it_is(tmp_path, monkeypatch):
     def fail(*_):
         raise tf.errors.ResourceExhaustedError(None, None, "out of memory")
 
-    monkeypatch.setattr(training, "_measure", fail)
+    monkeypatch.setattr(training, "measure", fail)
     with pytest.raises(tf.errors.ResourceExhaustedError, match="out of memory"):
         mnist_softmax.main([*SOFTMAX, "--tensorboard", "--output-dir", str(tmp_path)])

@@ -97,7 +97,7 @@ class ClusterSession(FastSession):
         """
         step, loss = self._second.original.operation, self._second.original.loss
         wanted = [fetches] if fetches is step else tf.nest.flatten(fetches)
-        if not self._is_open or not any(one is step for one in wanted):
+        if not self.is_open or not any(one is step for one in wanted):
             return self._run_here(fetches, feeds, options, run_metadata)
         # What else is fetched gets a run of its own, before the update.
         others = [one for one in wanted if one is not step and one is not loss]
