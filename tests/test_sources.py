@@ -60,6 +60,7 @@ def test_squared_error_trains_as_the_source_does(capfd, tmp_path):
     assert metrics["test_accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_sigmoid_converges_slower_than_relu_and_deep_sigmoid_not_at_all(capfd, tmp_path):
     flags = ["--hidden", 200, 100, 60, 30, "--dropout", 0, "--train-size", 8000, "--epochs", 5]
     relu = accuracy_of(mnist_mlp, tmp_path / "relu", *flags)

@@ -51,7 +51,7 @@ def own_net(scale=1.0, rate=0.5, one_hot=False):
 
 
 @pytest.mark.parametrize("before", [True, False], ids=["before the step", "after it"])
-@pytest.mark.parametrize("number", [1, 5], ids=["first epoch", "second epoch"])
+@pytest.mark.parametrize("number", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_loop_that_is_left_by_break_is_measured_where_it_was_left(
     data, tmp_path, capsys, number, before
 ):
