@@ -34,7 +34,6 @@ class RunState:
     own_state: str = ""  # a line on operations whose state is no variable: see `forgotten`
     left: Any = None  # see `Left` in run/curve.py
     batches: Any = None  # a weak reference to what `mini_batches` has returned
-    trained: bool = False  # all steps are done
 
 
 def new_session(net: Net, settings: Namespace) -> tf.Session:
@@ -87,10 +86,15 @@ def _explained(error: tf.errors.OpError, session: tf.Session) -> Exception:
     return diverged(session) if DIVERGED in error.message else error
 
 
+def counted_steps(session: tf.Session) -> int:
+    """Return the global step: how many training steps the graph has counted."""
+    with session.graph.as_default():
+        return int(session.run(find_global_step().value()))
+
+
 def diverged(session: tf.Session) -> UserError:
     """Return the error for a loss that is NaN or too large after the steps done so far."""
-    with session.graph.as_default():
-        done = int(session.run(find_global_step().value()))
+    done = counted_steps(session)
     if done == 0:
         return UserError(
             "the loss is no finite number below a million in step 1, before any weight has "

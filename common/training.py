@@ -62,7 +62,8 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         InterruptedRunError: after Ctrl-C or SIGTERM; carries the exit status.
     """
     state = state_of(session)
-    if state.trained:
+    num_steps = num_training_steps(state.settings, len(data.train))
+    if state.history and state.history[-1]["step"] >= num_steps:
         print(
             "mini_batches has yielded the mini-batches of all epochs, and yields no more: for a "
             "longer training use --epochs, not a loop around it."
@@ -96,7 +97,6 @@ def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndar
     first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
-        state.trained = True
         return
     if first and state.own_state:
         print(state.own_state)
@@ -155,7 +155,6 @@ def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndar
                     f"with: {settings.command} --resume",
                     stop_requests[0],
                 )
-    state.trained = True
 
 
 def _stage(data: DataSets, session: tf.Session, step: int) -> str:

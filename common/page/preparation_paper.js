@@ -14,9 +14,9 @@ window.Paper = (() => {
   const SHARP = 0.8; // of the edge of a sheet must be sharp
   const RECTANGLE = 0.97; // of its box, that a rectangle takes
   const WIDTH_OF_STROKES = 3; // times the widest stroke of its ink, that a sheet is wide at least
-  const WIDTH_AROUND_A_DIGIT = 1.5; // the same of a rectangle, or if the ink is no plain blob
+  const WIDTH_AROUND_A_DIGIT = 1.5; // the same of a rectangle, or if the ink is not convex
   const MOST_NESTED = 3; // sheets, each on the one before
-  const BLOB = 0.75; // of its convex hull, that a blob takes
+  const CONVEX = 0.75; // of its convex hull, that ink without a dent or a hole takes
 
   /** Average a picture down until it has at most `side` rows and columns: float64. */
   function averaged({ height, width, values }, side) {
@@ -55,16 +55,9 @@ window.Paper = (() => {
       const next = largestSheet(found ? found.picture : picture);
       if (!next) break;
       const { top, left } = found ? found.place : { top: 0, left: 0 };
-      const { place } = next;
-      found = {
-        place: {
-          top: top + place.top,
-          bottom: top + place.bottom,
-          left: left + place.left,
-          right: left + place.right,
-        },
-        picture: next.picture,
-      };
+      const moves = { top, bottom: top, left, right: left };
+      for (const side in moves) next.place[side] += moves[side];
+      found = next;
     }
     return found;
   }
@@ -146,8 +139,8 @@ window.Paper = (() => {
     if (Math.abs(mean(values, paper) - mean(values, ink)) < MIN_CONTRAST) return false;
     const stroke = halfWidth(ink);
     // A bold 0 has paper outside and inside: its stroke is not much wider than the inside. But a 0
-    // is no rectangle, and a blob is inside of it.
-    const certain = area > RECTANGLE * high * wide || !isBlob(ink);
+    // is no rectangle, and what is inside of it is convex.
+    const certain = area > RECTANGLE * high * wide || !isConvex(ink);
     const times = certain ? WIDTH_AROUND_A_DIGIT : WIDTH_OF_STROKES;
     if (halfWidth(paper) < times * stroke) return false;
     const padded = Grids.pad(filled, 4);
@@ -162,13 +155,13 @@ window.Paper = (() => {
   }
 
   /** Whether the largest part is convex and has no hole, as what is inside a 0. */
-  function isBlob(ink) {
+  function isConvex(ink) {
     const { labels, parts } = Regions.label(ink, true);
     const sizes = new Int32Array(parts + 1);
     for (let i = 0; i < labels.values.length; i++) sizes[labels.values[i]]++;
     sizes[0] = 0;
     const largest = sizes.indexOf(sizes.reduce((most, size) => Math.max(most, size)));
-    return sizes[largest] >= BLOB * hullArea(Grids.equal(labels, largest));
+    return sizes[largest] >= CONVEX * hullArea(Grids.equal(labels, largest));
   }
 
   /** The longer side of the longest connected part. */

@@ -36,12 +36,13 @@ window.Parts = (() => {
       if (!darker.parts.length || isRuled(darker)) continue;
       return haveMargins(darker) ? darker : found;
     }
+    // Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by the
+    // edge of the picture is no digit.
+    const isNoDigit = (part) => part.cut || isBlob(part, found.labels);
+    if (!found.framed && !found.parts.some(isNoDigit)) return found;
     const [clear, clearest] = CLEAR.map((level) => partsAbove(level, ink, smoothed, least));
     return clear.parts.length &&
       areAlike(clear.parts, clearest.parts) &&
-      // Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by
-      // the edge of the picture is no digit.
-      (found.framed || found.parts.some((part) => part.cut || isBlob(part, found.labels))) &&
       reachBeyond(found.parts, clear.parts) &&
       haveMargins(clear)
       ? clear

@@ -215,9 +215,8 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
                 call.ranges[call.tensors[number].ref()] = (float(value.min()), float(value.max()))
             if len(shapes) < MAX_SHAPES:
                 shapes.add(value.shape)
-        tensor = call.tensors[number]
-        if value.dtype.kind == "f" and tensor.dtype.is_integer and tensor.name not in call.noted:
-            _note_fractions(call, tensor, value)
+        if value.dtype.kind == "f":
+            _note_fractions(call, call.tensors[number], value)
         values.append(np.asarray(value, call.dtypes[number]))
     if len({values[number].shape[0] for number in call.rows}) > 1:
         return None  # TensorFlow may broadcast a single row
@@ -226,7 +225,7 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
 
 def _note_fractions(call: PreparedCall, tensor: tf.Tensor, value: np.ndarray) -> None:
     """Say it once where fractions are fed for whole numbers: TensorFlow cuts them off silently."""
-    if (value % 1).any():
+    if tensor.dtype.is_integer and tensor.name not in call.noted and (value % 1).any():
         call.noted.add(tensor.name)
         tqdm.write(
             f"{tensor.name} takes whole numbers ({tensor.dtype.name}), so the fractions that are "

@@ -17,9 +17,9 @@ LEAST_RIM = 0.08  # of the edge of the picture, that a table takes
 SHARP = 0.8  # of the edge of a sheet must be sharp
 RECTANGLE = 0.97  # of its box, that a rectangle takes
 WIDTH_OF_STROKES = 3  # times the widest stroke of its ink, that a sheet is wide at least
-WIDTH_AROUND_A_DIGIT = 1.5  # the same of a rectangle, or if the ink is no plain blob
+WIDTH_AROUND_A_DIGIT = 1.5  # the same of a rectangle, or if the ink is not convex
 MOST_NESTED = 3  # sheets, each on the one before
-BLOB = 0.75  # of its convex hull, that a blob takes
+CONVEX = 0.75  # of its convex hull, that ink without a dent or a hole takes
 SQUARE = np.ones((3, 3), bool)
 
 
@@ -133,19 +133,19 @@ def _is_sheet(
         return False
     stroke = _half_width(ink)
     # A 0 in bold type has paper outside and inside: its stroke is not much wider than the inside.
-    # But a 0 is no rectangle, and a blob is inside of it.
-    certain = area > RECTANGLE * sides[0] * sides[1] or not _is_blob(ink)
+    # But a 0 is no rectangle, and what is inside of it is convex.
+    certain = area > RECTANGLE * sides[0] * sides[1] or not _is_convex(ink)
     least = WIDTH_AROUND_A_DIGIT if certain else WIDTH_OF_STROKES
     return _half_width(paper) >= least * stroke and _is_on_table(
         filled, paper, other, channel, max(1.5 * stroke, LEAST_TABLE * np.sqrt(area))
     )
 
 
-def _is_blob(ink: np.ndarray) -> bool:
+def _is_convex(ink: np.ndarray) -> bool:
     """Tell whether the largest part of the ink is convex and has no hole, as what is inside a 0."""
     labels, _ = ndimage.label(ink, SQUARE)
     part = labels == np.bincount(labels.ravel())[1:].argmax() + 1
-    return bool(part.sum() >= BLOB * hull_area(part))
+    return bool(part.sum() >= CONVEX * hull_area(part))
 
 
 def _is_on_table(

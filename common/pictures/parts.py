@@ -107,13 +107,14 @@ def find_parts(
             darker = _parts_above(level, ink, smoothed, least)
             if darker[0] and not any(_is_ruled(part, darker[1]) for part in darker[0]):
                 return darker if all(_has_margin(part, ink) for part in darker[0]) else found
+    # Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by the
+    # edge of the picture is no digit.
+    if not found[2] and not any(part.cut or _is_blob(part, found[1]) for part in found[0]):
+        return found
     clear, clearest = (_parts_above(level, ink, smoothed, least) for level in CLEAR)
     if (
         clear[0]
         and _alike(clear[0], clearest[0])
-        # Half of a digit may be pale: only what is wider than strokes, encloses, or is cut off by
-        # the edge of the picture is no digit.
-        and (found[2] or any(part.cut or _is_blob(part, found[1]) for part in found[0]))
         and _is_beyond(found[0], clear[0])
         and all(_has_margin(part, ink) for part in clear[0])
     ):

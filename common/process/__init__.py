@@ -7,7 +7,7 @@ status.py     a line on the terminal while something takes its time
 streams.py    the standard streams: closed, full, or without some characters
 text.py       control characters made visible, other characters replaced where they are lacking
 arguments.py  the argument parser: number types, help in groups, errors in one sentence
-alike.py        names that are probably meant by misspelt ones
+alike.py      names that are probably meant by misspelt ones
 noted.py      settings that note which of them are read
 machine.py    cores, processor and versions, as they stand in every table
 """

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from common.data import DataSets
 from common.evaluation import evaluate
-from common.layers import find_global_step
+from common.session import counted_steps
 
 import tensorflow.compat.v1 as tf
 
@@ -75,8 +75,7 @@ def measure_where_left(data: DataSets, session: tf.Session) -> str:
     left, history = state.left, state.history
     if not left:
         return ""
-    with session.graph.as_default():
-        counted = int(session.run(find_global_step().value()))
+    counted = counted_steps(session)
     # The loop may have been left before its training step or after it.
     done = counted if left.counts and counted == left.step else left.step + 1
     if history and history[-1]["step"] == done:

@@ -81,8 +81,8 @@ def fed_otherwise(session: Any, images: np.ndarray) -> str:
     Tests feed the pixels as they are, so a net that was trained with pixels from 0 to 1, or with
     negative ones, is tested with images of another kind.
     """
-    net, fed_range = session.state.net, getattr(session, "fed_range", None)
-    fed = fed_range and net.x.dtype.is_floating and fed_range(net.x, net.train_step)
+    net = session.state.net
+    fed = net.x.dtype.is_floating and session.fed_range(net.x, net.train_step)
     largest = images.max(initial=0)
     if not fed or not largest or (fed[0] >= 0 and fed[1] > largest / 2):
         return ""

@@ -72,7 +72,7 @@ def test_the_outline_of_a_digit_is_no_frame(tmp_path, text):
     assert right >= end
 
 
-def test_a_circle_and_a_box_with_lines_that_jut_out_are_frames(digits, tmp_path):
+def test_a_box_with_lines_that_jut_out_is_a_frame(digits, tmp_path):
     ink = np.pad(cropped(digits[3]), 110)
     high, wide = ink.shape
 
