@@ -36,59 +36,67 @@ SURE = 0.99
 FIRST_SEED = {"validation": 0, "test": 1_000_000}
 
 
-def doubted(model: Model, images: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+def doubted(
+    model: Model, images: np.ndarray, across: np.ndarray, probabilities: np.ndarray
+) -> np.ndarray:
     """Return which prepared images the model alone would doubt, bool [n].
 
     Args:
-        model: the net; one that noted nothing about its training images doubts none.
+        model: the net; one that noted nothing about its training images doubts no strokes.
         images: uint8 [n, height, width].
+        across: bool [n], see `Digit.across`.
         probabilities: float32 [n, classes], its answers.
     """
     parts = unfamiliarity(model, images, probabilities, np.zeros(len(images), bool))
-    return np.zeros(len(images), bool) if parts is None else parts.sum(axis=1) > 1
+    return across if parts is None else across | (parts.sum(axis=1) > 1)
 
 
-def prepare_all(files: Iterable[Callable[[], bytes]]) -> np.ndarray:
-    """Make picture files and prepare them: uint8 [n, 28, 28], zeros where one is refused."""
+def prepare_all(files: Iterable[Callable[[], bytes]]) -> tuple[np.ndarray, np.ndarray]:
+    """Make picture files and prepare them.
+
+    Returns:
+        uint8 [n, 28, 28], zeros where one is refused; and bool [n], see `Digit.across`.
+    """
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = pool.map(lambda make: prepared(make()), files)
-        return np.stack(list(images)).reshape(-1, 28, 28)
+        done = list(pool.map(lambda make: prepared(make()), files))
+    images = [np.zeros((28, 28), np.uint8) if one is None else one.images[0] for one in done]
+    return np.stack(images), np.array([one is not None and one.digits[0].across for one in done])
 
 
 def false_alarms(
-    models: Sequence[Model], digits: dict[str, tuple[np.ndarray, np.ndarray]]
+    models: Sequence[Model], digits: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]
 ) -> list[tuple[str, list[str]]]:
     """Count, among the digits that each model classifies correctly, those that it doubts.
 
     Args:
         models: the nets.
-        digits: name of a set → prepared images, uint8 [n, 28, 28], and labels, integers [n]; images
-            of zeros were refused and are left out.
+        digits: name of a set → prepared images, uint8 [n, 28, 28], what `prepare_all` says of them,
+            and labels, integers [n]; images of zeros were refused and are left out.
 
     Returns:
         a row for each set: its number of images, and for each model the fraction doubted.
     """
     rows = []
-    for name, (images, labels) in digits.items():
+    for name, (images, across, labels) in digits.items():
         read = images.any(axis=(1, 2))
         cells = [f"{read.sum():,}"]
         for model in models:
             probabilities = model.probabilities(images[read])
             right = probabilities.argmax(axis=1) == labels[read]
-            alarms = doubted(model, images[read], probabilities) & right
+            alarms = doubted(model, images[read], across[read], probabilities) & right
             cells.append(f"{alarms.sum() / max(1, right.sum()):.1%}")
         rows.append((name, cells))
     return rows
 
 
 def detection(
-    models: Sequence[Model], others: dict[str, np.ndarray]
+    models: Sequence[Model], others: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> tuple[list[tuple[str, list[str]]], dict[str, Any]]:
     """Count what happens to pictures that show no digit.
 
     Args:
         models: the nets.
-        others: kind → prepared images, uint8 [n, 28, 28], zeros where the picture was refused.
+        others: kind → what `prepare_all` returns.
 
     Returns:
         a row for each kind: its number of pictures, the fraction refused, and for each model the
@@ -96,12 +104,13 @@ def detection(
         is less than SURE of; and the same as numbers, kind → model → (answered, doubted, sure).
     """
     rows, numbers = [], {}
-    for kind, images in others.items():
-        read = images[images.any(axis=(1, 2))]
+    for kind, (images, across) in others.items():
+        answered = images.any(axis=(1, 2))
+        read, across = images[answered], across[answered]
         cells, numbers[kind] = [f"{len(images)}", f"{1 - len(read) / len(images):.0%}"], {}
         for model in models:
             probabilities = model.probabilities(read)
-            doubts = doubted(model, read, probabilities)
+            doubts = doubted(model, read, across, probabilities)
             sure = probabilities.max(axis=1, initial=0) >= SURE
             left = int((sure & ~doubts).sum())
             cells.append(f"{doubts.sum() / max(1, len(read)):.0%} ({sure.sum()} → {left})")
@@ -147,15 +156,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     return numbers
 
 
-def _digits(options: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def _digits(options: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return the sets of digits: MNIST's images, the same as pictures, and those of fonts."""
     split = getattr(load_data(), options.split)
     few = split.first(options.images)
     pictures = prepared_renderings(few.images)
     digits = {
-        "MNIST's images": (split.images.reshape(-1, 28, 28), split.labels),
+        "MNIST's images": (
+            split.images.reshape(-1, 28, 28),
+            np.zeros(len(split), bool),
+            split.labels,
+        ),
         f"{options.images} of them, each rendered in {pictures.shape[1]} ways": (
             pictures.reshape(-1, 28, 28),
+            np.zeros(pictures.shape[0] * pictures.shape[1], bool),  # they have a margin
             np.repeat(few.labels, pictures.shape[1]),
         ),
     }
@@ -163,9 +177,9 @@ def _digits(options: argparse.Namespace) -> dict[str, tuple[np.ndarray, np.ndarr
         found = find_fonts(list(fonts))
         cases = [(font, size, k) for font in found.values() for size in SIZES for k in range(10)]
         if cases:
-            images = prepare_all([lambda case=case: draw_digit(*case) for case in cases])
+            pictures = prepare_all([lambda case=case: draw_digit(*case) for case in cases])
             labels = np.array([digit for _, _, digit in cases])
-            digits[f"digits of {len(found)} {name} fonts"] = images, labels
+            digits[f"digits of {len(found)} {name} fonts"] = *pictures, labels
     return digits
 
 

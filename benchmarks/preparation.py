@@ -32,7 +32,7 @@ from benchmarks.renderings import (
     uneven,
 )
 from common.data import Split, load_data
-from common.pictures.preparation import prepare
+from common.pictures.preparation import Prepared, prepare
 from common.pictures.reading import PictureError
 from common.process.arguments import new_parser
 from common.run.model import Model, load_models
@@ -58,15 +58,21 @@ PAGE = DOCS / "preparation.md"
 TABLES = ("renderings", "printed", "handwritten")
 
 
-def prepared(content: bytes) -> np.ndarray:
-    """Prepare a picture file as `common.predict` does: uint8 [784], zeros if it is rejected."""
+def prepared(content: bytes) -> Prepared | None:
+    """Prepare a picture file as `common.predict` does; None if it is refused."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         try:
-            return prepare(file.name).images.ravel()
+            return prepare(file.name).without_steps()
         except PictureError:
-            return np.zeros(784, np.uint8)  # `accuracy` counts it as an error
+            return None
+
+
+def _image(content: bytes) -> np.ndarray:
+    """Return the prepared image of a picture file: uint8 [784], zeros if it is refused."""
+    one = prepared(content)
+    return np.zeros(784, np.uint8) if one is None else one.images.ravel()
 
 
 def prepared_renderings(images: np.ndarray) -> np.ndarray:
@@ -82,7 +88,7 @@ def prepared_renderings(images: np.ndarray) -> np.ndarray:
     def all_ways(seed: int) -> np.ndarray:
         ink = enlarge(images[seed].reshape(28, 28))
         ways = (CLEAN | DIRTY).values()
-        return np.stack([prepared(render(ink, steps, kind, seed)) for steps, kind in ways])
+        return np.stack([_image(render(ink, steps, kind, seed)) for steps, kind in ways])
 
     # SciPy and Pillow release Python's global lock for most of the work.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -137,7 +143,7 @@ def fonts(models: Sequence[Model], packages: dict[str, str]) -> list[tuple[str, 
             rows.append((name, [package, *["not installed"] * len(models)]))
             continue
         files = [draw_digit(found[name], size, digit) for size in SIZES for digit in range(10)]
-        images = np.stack([prepared(file) for file in files])
+        images = np.stack([_image(file) for file in files])
         correct = np.stack([m.probabilities(images).argmax(axis=1) == labels for m in models])
         correct &= images.any(axis=1)
         totals += correct.sum(axis=1)

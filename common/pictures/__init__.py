@@ -14,6 +14,7 @@ The steps, in their order:
     parts.py        ink → its connected parts, without frames, the edge of a table, specks
     lines.py        parts → lines from top to bottom, in each its digits from left to right
     digits.py       lines → the digits, and what was left out
+    creases.py      … and which of them run across the picture, as a crease does
     fitting.py      one digit → an image: at most 20 pixels long, centred by mass in 28 × 28
     polarity.py     light on dark → as the network's training images were
     doubt.py        images → which of them perhaps show no digit

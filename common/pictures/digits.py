@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.pictures.creases import runs_across
 from common.pictures.ink import MIN_SIDE, smooth
 from common.pictures.lines import group, height_of
 from common.pictures.parts import Part, find_parts
@@ -28,6 +29,7 @@ class Digit:
     ink: np.ndarray  # float32 [height, width] of the box: 0 paper to 1 ink, without other digits
     line: int = 0  # from the top, from 0
     place: int = 0  # in the line, from the left, from 0
+    across: bool = False  # it runs from edge to edge of the picture, as a crease does
 
 
 def find_digits(
@@ -140,10 +142,11 @@ def _cut_out(
     reach = 1 + max(part.longer for part in parts) // 20
     top, left = (max(0, min(getattr(p, side) for p in parts) - reach) for side in ("top", "left"))
     bottom, right = (max(getattr(p, side) for p in parts) + reach for side in ("bottom", "right"))
-    box = slice(top, bottom), slice(left, right)
-    mask = np.isin(labels[box], [part.label for part in parts])
-    mask = ndimage.binary_dilation(mask, iterations=reach) & (mask | (labels[box] == 0))
+    around = slice(top, bottom), slice(left, right)
+    mask = np.isin(labels[around], [part.label for part in parts])
+    mask = ndimage.binary_dilation(mask, iterations=reach) & (mask | (labels[around] == 0))
     # The strokes of a small digit are as thin as what the blur averages.
     blurred = smoothed if max(part.longer for part in parts) >= SMALL_DIGIT else ink
-    own = np.where(mask, blurred[box], 0).clip(0, None)
-    return Digit((left, top, left + own.shape[1], top + own.shape[0]), own, line, place)
+    own = np.where(mask, blurred[around], 0).clip(0, None)
+    box = left, top, left + own.shape[1], top + own.shape[0]
+    return Digit(box, own, line, place, runs_across(parts, labels))

@@ -1,4 +1,4 @@
-"""Tell pictures that perhaps show no digit: they are unlike what the nets were trained with."""
+"""Tell pictures that perhaps show no digit: lines from edge to edge, and what no net has seen."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 STROKES_REASON = "its strokes are unlike those of the images that the net was trained with"
 NET_REASON = "its strokes are unusual, and the net is undecided"
+ACROSS_REASON = "it runs from edge to edge of the picture, as a crease or the edge of paper does"
 
 
 def find_doubts(
@@ -39,13 +40,15 @@ def find_doubts(
         unfamiliarity(model, images, answer, unchanged)
         for model, answer in zip(models, answers, strict=True)
     ]
+    digits = [digit for p in prepared for digit in p.digits or [None] * len(p.images)]
     found = []
-    for k in range(len(images)):
+    for k, digit in enumerate(digits):
         parts = [None if one is None else one[k] for one in measured]
         numbers = [None if part is None else round(float(part.sum()), 3) for part in parts]
         names = [model.name for model in models]
         unfamiliar = dict(zip(names, numbers, strict=True))
-        found.append({"doubt": doubt(models, parts), "unfamiliarity": unfamiliar})
+        across = digit is not None and digit.across
+        found.append({"doubt": doubt(models, parts, across), "unfamiliarity": unfamiliar})
     return found
 
 
@@ -81,23 +84,31 @@ def unfamiliarity(
     return parts
 
 
-def doubt(models: Sequence[Model], parts: Sequence[np.ndarray | None]) -> str | None:
-    """Say why a picture perhaps shows no digit, if at least half of the nets find it unfamiliar.
+def doubt(
+    models: Sequence[Model], parts: Sequence[np.ndarray | None], across: bool = False
+) -> str | None:
+    """Say why a picture perhaps shows no digit.
+
+    That is so if it runs from edge to edge, or if at least half of the nets find it unfamiliar.
 
     Args:
         models: the nets.
         parts: for each of them float64 [2], a row of `unfamiliarity`; None if it noted nothing.
+        across: what `runs_across` says.
 
     Returns:
         a sentence without a full stop, or None.
     """
+    digits = all(list(model.class_names) == list("0123456789") for model in models)
+    perhaps = f"perhaps {'no digit' if digits else 'none of the classes'}"
+    if across:
+        return f"{perhaps}: {ACROSS_REASON}"
     known = [(model, part) for model, part in zip(models, parts, strict=True) if part is not None]
     doubting = [(model, part) for model, part in known if part.sum() > 1]
     if not doubting or 2 * len(doubting) < len(known):
         return None
-    digits = all(list(model.class_names) == list("0123456789") for model in models)
     strokes, net = np.sum([part for _, part in doubting], axis=0)
     reason = STROKES_REASON if strokes >= net else NET_REASON
     names = ", ".join(model.name for model, _ in doubting)
     so = f" ({names})" if len(doubting) < len(known) else ""
-    return f"perhaps {'no digit' if digits else 'none of the classes'}: {reason}{so}"
+    return f"{perhaps}: {reason}{so}"

@@ -106,6 +106,26 @@ def test_a_digit_drawn_with_one_pixel_is_usual_once_it_is_prepared(model):
     assert raw.sum() > 1 > prepared.sum()
 
 
+def test_what_runs_from_edge_to_edge_is_perhaps_a_crease(folder, tmp_path, capsys):
+    fibres = np.random.default_rng(0).normal(215, 3, (240, 240))
+    for name, ends, width in (
+        ("crease", (60, 0, 150, 239), 3),
+        ("one", (150, 40, 100, 200), 14),
+        ("tight", (135, 0, 105, 239), 34),  # cropped to the digit
+    ):
+        picture = Image.fromarray(fibres.clip(0, 255).astype(np.uint8))
+        ImageDraw.Draw(picture).line(ends, 90, width)
+        picture.save(tmp_path / f"{name}.png")
+    fibres[:, :60] = 90
+    Image.fromarray(fibres.clip(0, 255).astype(np.uint8)).save(tmp_path / "table.png")
+    paths = [tmp_path / f"{name}.png" for name in ("crease", "table", "one", "tight")]
+    answers, text = answers_to(capsys, *paths, "--model", folder)
+    assert ["edge to edge" in (answer["doubt"] or "") for answer in answers] == [True] * 2 + [
+        False
+    ] * 2
+    assert text.count("perhaps no digit: it runs from edge to edge of the picture") == 2
+
+
 def test_half_of_the_nets_must_doubt():
     def net(name, classes="0123456789"):
         return SimpleNamespace(name=name, class_names=classes)
@@ -119,6 +139,7 @@ def test_half_of_the_nets_must_doubt():
     assert doubt(models, [strokes, usual, usual]) is None
     assert doubt(models, [strokes, usual, None]).endswith("(a)")
     assert doubt(models, [strokes, usual, strokes]).endswith("(a, c)")
+    assert doubt(models, [usual] * 3, across=True).endswith("as a crease or the edge of paper does")
     shirts = doubt([net("a", ("shirt", "bag"))], [strokes])
     assert shirts.startswith("perhaps none of the classes: ")
 
@@ -149,10 +170,12 @@ def test_the_benchmark_counts(model):
     refused = np.zeros_like(digits[:10])
     noise = np.random.default_rng(0).integers(0, 255, (30, 28, 28)).astype(np.uint8)
     images = np.concatenate([digits, refused])
-    some = {"some": (images, np.concatenate([labels, np.arange(10)]))}
+    across = np.arange(60) == 3
+    some = {"some": (images, across, np.concatenate([labels, np.arange(10)]))}
     (row,) = benchmark.false_alarms([model], some)
-    assert row == ("some", ["50", "0.0%"])
-    rows, numbers = benchmark.detection([model], {"noise": np.concatenate([noise, refused])})
+    assert row == ("some", ["50", "2.0%"])
+    noise = np.concatenate([noise, refused]), np.zeros(40, bool)
+    rows, numbers = benchmark.detection([model], {"noise": noise})
     assert rows[0][1][:2] == ["40", "25%"]
     assert rows[0][1][2].startswith("100% (")
     assert numbers == {"noise": {"mnist_cnn": (30, 30, 0)}}
