@@ -22,6 +22,7 @@ from common.layers import (
     new_depthwise_layer,
     new_fc_layer,
 )
+from common.run.own import without_padding
 
 import tensorflow.compat.v1 as tf
 
@@ -83,6 +84,7 @@ def new_hidden_layers(
     return layer, num_inputs
 
 
+@without_padding
 def lenet5(
     x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor
 ) -> tuple[tf.Tensor, int]:
@@ -132,6 +134,7 @@ def inception(
     return new_hidden_layers(layer, num_features, (128,), settings, is_training)
 
 
+@without_padding
 def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
     """A net that trains fast: without padding, so that each layer has fewer positions.
 
@@ -145,6 +148,7 @@ def fast(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
     return new_hidden_layers(layer, num_features, (128,), settings, is_training)
 
 
+@without_padding
 def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tuple[tf.Tensor, int]:
     """Like fast, with five convolutions in place of two, and wider: for training with --augment.
 
@@ -162,6 +166,7 @@ def best(x_image: tf.Tensor, settings: Namespace, is_training: tf.Tensor) -> tup
     return new_hidden_layers(layer, num_features, (256,), settings, is_training)
 
 
+@without_padding
 def tiny(
     x_image: tf.Tensor,
     settings: Namespace,

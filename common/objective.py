@@ -247,10 +247,11 @@ class Optimizer(tf.train.Optimizer):
 
     def _step_to_count(self, global_step: tf.Variable | None) -> tf.Variable | None:
         """Return the variable to count: by default the graph's global step, but only once."""
-        if global_step is not None or tf.get_collection(COUNTED):
-            return global_step
-        tf.add_to_collection(COUNTED, True)
-        return find_global_step()
+        if global_step is None and not tf.get_collection(COUNTED):
+            global_step = find_global_step()
+        if global_step is find_global_step():
+            tf.add_to_collection(COUNTED, True)
+        return global_step
 
     def _apply(
         self,

@@ -20,6 +20,7 @@ import json
 import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     answers = [model.probabilities(images) if good else None for model in models]
     doubts = find_doubts(models, good, answers)
     rows, start = [], 0
+    given: set[str] = set()  # names of drawings
     for path, one in prepared.items():
         row: dict[str, Any] = {"file": str(path)}
         if one is None:
@@ -78,8 +80,9 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
             row["notes"] = one.notes
             if folder:
                 # Two folders may hold pictures of one name.
-                same = sum(other.stem == path.stem for other in list(prepared)[: len(rows)])
-                name = f"{path.stem}{f'_{same + 1}' if same else ''}_explained.png"
+                names = (f"{path.stem}{'' if k == 1 else f'_{k}'}_explained.png" for k in count(1))
+                name = next(name for name in names if name.lower() not in given)
+                given.add(name.lower())
                 draw = partial(_explain, one, row, models)
                 for drawn in draw_each(folder, [(name, draw)]):
                     row["explained"] = str(folder / drawn)

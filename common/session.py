@@ -71,8 +71,12 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
     if settings.show:
         require_display()
     session = open_session(net, settings)
-    folder = require_writable_folder(settings.output_dir)
-    session.at_close.append(lock_folder(folder).close)
+    try:
+        folder = require_writable_folder(settings.output_dir)
+        session.at_close.append(lock_folder(folder).close)
+    except UserError:
+        with session:  # which closes it, and in a cluster tells the other machines why
+            raise
     if (folder / "metrics.json").exists() and not settings.resume:
         print(f"{visible(folder)} holds the results of an earlier run, which this run replaces.")
     session.state = RunState(net, settings, folder)

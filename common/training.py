@@ -21,7 +21,7 @@ from common.process.noted import unread_flags
 from common.process.signals import signals_deferred
 from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
-from common.run.curve import Clock, Left, measure
+from common.run.curve import Clock, Left, first_step, measure
 from common.run.film import filming
 from common.run.own import fed_otherwise, forgotten, state_of
 from common.run.progress import Progress, history_head, history_line, layer_table, recipe_line
@@ -50,8 +50,9 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
 
     Args:
         data: the three splits.
-        session: an open session of `new_session`, with fresh variables. With `settings.resume` they
-            are replaced by those of the newest checkpoint, and the steps before it are left out.
+        session: an open session of `new_session`. With `settings.resume` its variables are replaced
+            by those of the newest checkpoint, and the steps before it are left out. After a loop
+            that was left, by `break` say, the next one goes on where it ended.
 
     Yields:
         uint8 images [batch, pixels] and int32 labels [batch]; the last batch of an epoch may be
@@ -69,12 +70,14 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
             "longer training use --epochs, not a loop around it."
         )
         return iter(())
-    batches = _mini_batches(data, session)
+    batches = _mini_batches(data, session, first_step(session))
     state.batches = weakref.ref(batches)
     return batches
 
 
-def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _mini_batches(
+    data: DataSets, session: tf.Session, first: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     state, train = session.state, data.train
     settings, history = state.settings, state.history
     epoch_length = steps_per_epoch(len(train), settings.batch_size)
@@ -94,13 +97,13 @@ def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndar
     counts = counts_steps(session.graph, step_operations)
     counter = None if counts else StepCounter(session)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
-    first, seconds = checkpoints.restore() if settings.resume else (0, 0.0)
+    first, seconds = (first, state.left.seconds) if first else checkpoints.restore()
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return
     if first and state.own_state:
         print(state.own_state)
-    clock = Clock(seconds)
+    state.left, clock = None, Clock(seconds)
     if counter:
         counter.start()
 
@@ -118,7 +121,8 @@ def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndar
         ) as progress,
     ):
         if first == 0 and 0 in settings.evaluate_at:
-            progress.say(_stage(data, session, 0))
+            with clock.paused():
+                progress.say(_stage(data, session, 0))
         for step in range(first, num_steps):
             indices = mini_batch_indices(len(train), settings.batch_size, settings.seed, step)
             mini_batch = train.take(indices)
@@ -149,7 +153,8 @@ def _mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndar
             if done in settings.evaluate_at:
                 with clock.paused():
                     progress.say(_stage(data, session, done))
-            if stop_requests and done < num_steps:
+            if stop_requests:
+                state.left = Left(step, counts, epoch_length, clock.seconds)
                 raise InterruptedRunError(
                     f"Stopped after step {done:,} of {num_steps:,}; checkpoint saved. Continue "
                     f"with: {settings.command} --resume",

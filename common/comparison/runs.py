@@ -100,13 +100,16 @@ def train_all(
         InterruptedRunError: Ctrl-C or SIGTERM.
     """
     runs: list[list[Run]] = [[] for _ in models]
+    # Now, since a script that is edited from here on is not loaded again.
+    codes = {model.script: code_checksum(model.script) for model in models}
     # The seed is the outer loop, so the first results of all models are available early.
     tasks = list(itertools.product(seeds, range(len(models))))
     with tqdm(tasks, unit="run", disable=None, dynamic_ncols=True) as bar:
         for seed, index in bar:
             model = models[index]
             bar.set_description(f"{model.name}, seed {seed}")
-            run = _train(model, seed, model.folder(root) / f"seed-{seed}", options)
+            folder = model.folder(root) / f"seed-{seed}"
+            run = _train(model, seed, folder, codes[model.script], options)
             runs[index].append(run)
             if run["validation_accuracy"] is None:
                 raise UserError(
@@ -120,7 +123,7 @@ def train_all(
     return runs
 
 
-def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -> Run:
+def _train(model: Model, seed: int, folder: Path, code: str, options: argparse.Namespace) -> Run:
     """Train one run, or the rest of an interrupted one, or nothing if it is finished."""
     script = importlib.import_module(model.script)
     argv = [*model.flags, "--seed", str(seed), "--output-dir", str(folder)]
@@ -128,7 +131,7 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
     argv += ["--transpose"] * options.transpose
     folder.mkdir(parents=True, exist_ok=True)
     kept = _kept_metrics(folder)
-    code, noted = code_checksum(model.script), folder / "code.json"
+    noted = folder / "code.json"
     if not noted.exists():
         write_json(noted, code)
     is_same = code in noted.read_text(encoding="utf-8", errors="replace")
@@ -136,14 +139,15 @@ def _train(model: Model, seed: int, folder: Path, options: argparse.Namespace) -
         print(f"{model.name}, seed {seed}: its code has changed since, so it is trained again.")
     with lasting_log(folder / "output.txt") as log, redirect_stdout(log):
         try:
-            metrics = script.main([*argv, "--resume"] if is_same else argv)
+            try:
+                metrics = script.main([*argv, "--resume"] if is_same else argv)
+            except UsageError as error:
+                # The kept run has other settings, because the recipe of the script has changed.
+                print(error)
+                metrics = script.main(argv)
         except InterruptedRunError as error:
             error.args = (options.how_to_continue,)
             raise
-        except UsageError as error:
-            # The kept run has other settings, because the recipe of the script has changed.
-            print(error)
-            metrics = script.main(argv)
         except UserError as error:
             error.args = (f"{model.name}, seed {seed}: {error} The finished runs are kept.",)
             raise

@@ -67,16 +67,17 @@ def _faster_step(net: Net, settings: Namespace) -> tuple[FasterStep | None, str]
     if not settings.divide_steps:
         return None, f"{STEP} in one piece, as --no-divide-steps asks for"
     noted = [one for one in net.graph.get_collection(STEPS) if one.operation is net.train_step]
+    if not noted:
+        reason = "it is not what minimize() of new_optimizer() returned"
+        return None, f"{STEP} in one piece, since {reason}"
+    if not hasattr(tf.Session, "_make_callable_from_options"):
+        return None, f"{STEP} in one piece, since this TensorFlow cannot prepare a call"
     try:
-        if not noted:
-            raise NotDivisibleError("it is not what minimize() of new_optimizer() returned")
-        if not hasattr(tf.Session, "_make_callable_from_options"):
-            raise NotDivisibleError("this TensorFlow cannot prepare a call")
         require_gain(noted[0], settings.batch_size)
         return recompute(noted[0], 2), f"{STEP} in two halves of the mini-batch, one on each core"
     except NotDivisibleError as reason:
         sentence = f"{STEP} in one piece, since {reason}"
     try:
         return recompute(noted[0], 1), f"{sentence}; its product x · W is computed as an einsum"
-    except (NotDivisibleError, IndexError):
+    except NotDivisibleError:
         return None, sentence

@@ -60,7 +60,8 @@ class Checkpoints:
         self._facts = decisive_settings(session.state.settings) | facts
         if teacher := self._facts.get("teacher"):
             self._facts["teacher"] = f"{teacher} (checksum {checksum(teacher)})"
-        self._facts["code"] = code_checksum(session.state.settings.model)
+        script = session.state.settings.model
+        self._facts |= {"script": script, "code": code_checksum(script)}
         with session.graph.as_default(), tf.device("/cpu:0"):
             self._step = find_global_step()
             self._counted = self._step.value()
@@ -115,13 +116,15 @@ class Checkpoints:
         """Put the session into the state of the newest intact checkpoint of this run.
 
         Returns:
-            steps done and seconds spent on them, both 0 where there is no checkpoint yet: the same
-            command can be restarted until the run is finished.
+            steps done and seconds spent on them; both 0 without --resume, and where there is no
+            checkpoint yet: the same command can be restarted until the run is finished.
 
         Raises:
             UserError: none of the checkpoints is intact.
             UsageError: they belong to runs with other settings.
         """
+        if not self._session.state.settings.resume:
+            return 0, 0.0
         found = self._found()
         if not found:
             print(f"No checkpoint in {visible(self._folder)}: the run starts from the beginning.")
@@ -157,7 +160,7 @@ class Checkpoints:
     def _differing(self, prefix: str, then: dict[str, Any]) -> Differences:
         """Return what of the settings would change the run; if nothing, what of the variables."""
         now = self._facts
-        names = sorted((now.keys() | then.keys()) - {"code"})
+        names = sorted((now.keys() | then.keys()) - {"code", "script"})
         differing = {k: (then.get(k), now.get(k)) for k in names if now.get(k) != then.get(k)}
         if not _planned_to_the_end(now):  # then the number of steps changes only when to stop
             differing = {k: pair for k, pair in differing.items() if k not in LENGTH}

@@ -9,7 +9,10 @@ from pathlib import Path
 from common.process.start import REPOSITORY
 
 # The modules of common/ that decide what a script computes.
-CORE = ("layers", "networks", "augmentation", "objective", "data", "session", "training")
+CORE = (
+    *("layers", "networks", "augmentation", "objective", "data", "session", "training"),
+    "run/teacher",
+)
 
 
 def code_checksum(script: str) -> str:

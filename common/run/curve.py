@@ -33,6 +33,27 @@ class Clock:
         self._start = time.perf_counter() - before
 
 
+def steps_done(session: tf.Session) -> int:
+    """Return how many steps a loop has done that was left before its last one; 0 if none was."""
+    state = session.state
+    if state.batches and (batches := state.batches()):
+        batches.close()  # a script may get its mini-batches by next(…), and not ask for the end
+    if not state.left:
+        return 0
+    counted = counted_steps(session)
+    # The loop may have been left before its training step or after it.
+    before = state.left.counts and counted == state.left.step
+    return counted if before else state.left.step + 1
+
+
+def first_step(session: tf.Session) -> int:
+    """Return the step where a new loop goes on after one that was left; 0 if none was."""
+    done, left = steps_done(session), session.state.left
+    # Where the training step does not count, a mini-batch may have been looked at only: rather is
+    # it used twice than never.
+    return done if not done or left.counts else left.step
+
+
 class Left(NamedTuple):
     """Where the loop of mini-batches was left before the last step: by `break`, say."""
 
@@ -69,16 +90,9 @@ def measure_where_left(data: DataSets, session: tf.Session) -> str:
     Returns:
         a line on that, or "" if no row is missing.
     """
-    state = session.state
-    if state.batches and (batches := state.batches()):
-        batches.close()  # a script may get its mini-batches by next(…), and not ask for the end
-    left, history = state.left, state.history
-    if not left:
-        return ""
-    counted = counted_steps(session)
-    # The loop may have been left before its training step or after it.
-    done = counted if left.counts and counted == left.step else left.step + 1
-    if history and history[-1]["step"] == done:
+    done = steps_done(session)
+    left, history = session.state.left, session.state.history
+    if not left or (history and history[-1]["step"] == done):
         return ""
     row = measure(data, session, done, done / left.epoch_length, left)
     history.append(row)

@@ -11,6 +11,7 @@ from common.process.text import visible
 from common.run import familiarity
 from common.run.files import atomic_folder, reason_of, write_json
 from common.run.inference import inference_graph
+from common.run.own import images_for
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -45,7 +46,7 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
             ends = [found.images, found.probabilities]
             x, y_pred = tf.import_graph_def(found.graph, return_elements=ends, name="")
             if not found.random:
-                images = data.validation.images[:BATCH_SIZE]
+                images = images_for(session.state.net, data.validation.images[:BATCH_SIZE])
                 _require_equal(session, images, new_session.run(y_pred, {x: images}))
             with atomic_folder(folder) as temporary:
                 tf.saved_model.simple_save(
@@ -58,7 +59,9 @@ def export(session: tf.Session, folder: Path, data: DataSets) -> list[str]:
                 familiarity.note(
                     temporary / familiarity.FILE,
                     data,
-                    lambda images: new_session.run(y_pred, {x: images}),
+                    lambda images: new_session.run(
+                        y_pred, {x: images_for(session.state.net, images)}
+                    ),
                 )
     except (ValueError, TypeError, LookupError, RuntimeError, tf.errors.OpError) as error:
         shutil.rmtree(folder, ignore_errors=True)  # that of an earlier run

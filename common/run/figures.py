@@ -125,7 +125,7 @@ def _draw_augmented(data: DataSets, session: tf.Session, nodes: tuple, path: Pat
     (augmented, strength, _), net, shape = nodes, session.state.net, data.image_shape
     copies = np.repeat(data.train.images[:2], NUM_COPIES, axis=0)
     # In full strength, as in the first steps.
-    feed_dict = {net.x: copies, net.is_training: True, strength: 1.0}
+    feed_dict = {net.x: images_for(net, copies), net.is_training: True, strength: 1.0}
     copies = session.run(augmented, feed_dict).reshape(-1, NUM_COPIES, *shape)
     plots.plot_copies(
         path,

@@ -55,10 +55,13 @@ def explained(path: Path | str) -> Iterator[None]:
             raise
         reason = reason_of(error)
         signs = ("ermission denied", "not permitted", "Read-only")
-        forbidden = any(sign in reason for sign in signs)
-        remedy = "Check its permissions" if forbidden else "Free some space"
+        remedy = "Choose"
+        if any(sign in reason for sign in signs):
+            remedy = "Check its permissions or choose"
+        elif any(sign in reason for sign in ("o space", "uota", "File too large")):
+            remedy = "Free some space or choose"
         raise UserError(
-            f"cannot write {path}: {reason}. {remedy} or choose another folder; what was there "
+            f"cannot write {path}: {reason}. {remedy} another name or folder; what was there "
             "before is unchanged."
         ) from error
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from common.run.files import is_locked
+from common.run.files import LOCK, is_locked
 from common.run.metrics import metrics_or_problem
 from common.run.state import State, found_checkpoints
 
 FINISHED, INTERRUPTED, RUNNING, DAMAGED = "finished", "interrupted", "running", "damaged"
 # By these files a folder is known as a run; runs do not lie in the folders that a run makes.
 SIGNS = {"metrics.json", ".lock", "checkpoints"}
+NO_SETTINGS = {"steps", "data", "code", "script"}  # of the facts in a checkpoint
 PARTS = {"checkpoints", "saved_model", "tensorboard"}
 
 
@@ -86,7 +87,8 @@ def read_run(folder: Path) -> RunOnDisk | None:
     running = is_locked(folder)
     if state and not problem:
         return _unfinished(folder, state, RUNNING if running else INTERRUPTED)
-    if running:
+    # A run that draws its pictures has written metrics.json after its lock.
+    if running and not (metrics and _date(folder / "metrics.json") >= _date(folder / LOCK)):
         return RunOnDisk(folder, RUNNING, "no epoch is finished yet")
     if metrics:
         return _finished(folder, metrics)
@@ -112,15 +114,15 @@ def _finished(folder: Path, metrics: dict[str, Any]) -> RunOnDisk:
 
 
 def _unfinished(folder: Path, state: State, word: str) -> RunOnDisk:
-    # A checkpoint does not name the script, but each script has flags of its own.
-    own = {"network": "mnist_cnn", "hidden": "mnist_mlp"}
-    model = next((script for flag, script in own.items() if flag in state.facts), "mnist_softmax")
+    settings = {k: v for k, v in state.facts.items() if k not in NO_SETTINGS}
+    if settings.get("teacher"):
+        settings["teacher"] = str(settings["teacher"]).rpartition(" (checksum ")[0]
     return RunOnDisk(
         folder,
         word,
         done=state.step / state.facts["steps"],
-        model=model,
-        settings={k: v for k, v in state.facts.items() if k not in ("steps", "data", "code")},
+        model=state.facts.get("script"),
+        settings=settings,
         seconds=state.seconds,
         date=_date(*(folder / "checkpoints").glob("*.index")),
         history=state.history,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from functools import wraps
 from typing import Any
 
-from common import UserError
+from common import UsageError, UserError
 from common.layers import layers_of
 from common.run.signature import MOST_OFF
 
@@ -42,6 +44,29 @@ def forgotten(operations: Iterable[tf.Operation]) -> str:
         "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
         f"{', '.join(sorted(names)[:MOST_NAMED])}."
     )
+
+
+def without_padding(network: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a network whose layers lose rows and columns say so where an image has too few of them.
+
+    Raises:
+        UsageError: when the network is called with such images.
+    """
+
+    @wraps(network)
+    def build(x_image: tf.Tensor, settings: Namespace, *rest: Any) -> tuple[tf.Tensor, int]:
+        try:
+            return network(x_image, settings, *rest)
+        except ValueError as error:
+            if "Negative dimension" not in str(error):
+                raise
+            height, width = x_image.shape.as_list()[1:3]
+            raise UsageError(
+                f"images of {height} × {width} pixels are too small for the network "
+                f"{settings.network}, whose convolutions have no padding. Use --network two-conv."
+            ) from error
+
+    return build
 
 
 def state_of(session: tf.Session) -> Any:
@@ -83,13 +108,13 @@ def fed_otherwise(session: Any, images: np.ndarray) -> str:
     """
     net = session.state.net
     fed = net.x.dtype.is_floating and session.fed_range(net.x, net.train_step)
-    largest = images.max(initial=0)
-    if not fed or not largest or (fed[0] >= 0 and fed[1] > largest / 2):
+    least, largest = images.min(initial=0), images.max(initial=0)
+    if not fed or not largest or (fed[0] >= least and fed[1] > largest / 2):
         return ""
     return (
         f"The loop feeds pixels from {fed[0]:.3g} to {fed[1]:.3g} for {net.x.op.name}, where "
-        f"mini_batches yields 0 to {largest}. Tests feed what it yields: scale pixels in "
-        "build_graph, not in the loop."
+        f"mini_batches yields {least:.3g} to {largest:.3g}. Tests feed what it yields: scale "
+        "pixels in build_graph, not in the loop."
     )
 
 

@@ -61,8 +61,9 @@ def history_line(row: Mapping[str, float]) -> str:
         f"{loss:>10.4f}" if abs(loss) < 1e4 else f"{loss:>10.3g}"
         for loss in (row["train_loss"], row["validation_loss"])
     )
+    epoch = f"{row['epoch']:.3g}" if row["epoch"] < 1000 else f"{row['epoch']:.0f}"
     return (
-        f"{row['epoch']:>5.3g}{train_loss}{row['train_accuracy']:>10.2%}"
+        f"{epoch:>5}{train_loss}{row['train_accuracy']:>10.2%}"
         f"{validation_loss}{row['validation_accuracy']:>10.2%}{row['seconds']:>10.1f}"
     )
 

@@ -58,7 +58,6 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
         _print_details(metrics, test, data.class_names)
         with status("Drawing"):
             files = draw(data, session, test, matrix)
-    files += ["tensorboard/"] * state.settings.tensorboard
     print("Files written:")
     for file in [
         "metrics.json",
@@ -66,6 +65,8 @@ def report(data: DataSets, session: tf.Session, test: Evaluation) -> dict[str, A
         "probabilities.npy",
         *saved,
         *files,
+        *["tensorboard/"]
+        * (state.settings.tensorboard and (state.folder / "tensorboard").is_dir()),
         *["checkpoints/"] * (state.folder / "checkpoints").is_dir(),
     ]:
         print(f"  {visible(state.folder)}/{file}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from common import UsageError, UserError
 from common.process.text import visible
 from common.run.files import reason_of
+from common.run.own import images_for
 from common.run.signature import find_saved_model, find_tensors
 
 import tensorflow.compat.v1 as tf
@@ -60,14 +61,18 @@ def introduction(session: tf.Session, train: Split) -> str:
     """
     lines = []
     for folder, probabilities in session.graph.get_collection(TEACHERS):
-        if session.state.folder.samefile(folder):
+        if session.state.folder.resolve() in (
+            Path(folder).resolve(),
+            _saved_model(folder).resolve().parent,
+        ):
             raise UsageError(
                 f"the run would overwrite its teacher {visible(folder)}. Choose another "
                 "--output-dir."
             )
         some = train.first(NUM_TRIED)
-        answers = session.run(probabilities, {session.state.net.x: some.images}).argmax(axis=1)
-        right = int((answers == some.labels).sum())
+        net = session.state.net
+        answers = session.run(probabilities, {net.x: images_for(net, some.images)})
+        right = int((answers.argmax(axis=1) == some.labels).sum())
         line = f"Teacher: {visible(folder)}, right on {right:,} of {len(some):,} training images"
         if right < len(some) / 2:
             line = f"WARNING: {line}. Was it trained with the same data?"

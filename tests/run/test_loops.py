@@ -9,6 +9,7 @@ from common.data import load_data
 from common.evaluation import evaluate
 from common.layers import flatten_layer, new_conv_layer, new_fc_layer
 from common.networks import Net
+from common.process.errors import InterruptedRunError
 from common.run.own import as_pixels
 from common.run.report import report
 from common.session import new_session
@@ -144,9 +145,55 @@ def test_a_look_at_one_mini_batch_takes_nothing_from_the_training(data, tmp_path
     net = mnist_softmax.build_graph(settings, data)
     with new_session(net, settings) as session:
         first = next(mini_batches(data, session))
-        again = list(mini_batches(data, session))
+        again = []
+        for mini_batch in mini_batches(data, session):
+            again.append(mini_batch)
+            session.run(net.train_step, feed(net, mini_batch))
+        metrics = report(data, session, evaluate(session, data.test))
     assert len(again) == 4
     assert np.array_equal(first[0], again[0][0])
+    assert [row["step"] for row in metrics["history"]] == [4]
+    assert metrics["steps"] == 4
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["counted", "not counted"])
+def test_a_second_loop_goes_on_where_the_first_was_left(data, tmp_path, own):
+    """As the cell of a notebook that is run again after an error in it, or after Ctrl-C."""
+
+    def trained(folder, stops):
+        settings = settings_for(folder, "--epochs", "3")
+        net = own_net(0.01) if own else mnist_softmax.build_graph(settings, data)
+        used = []
+        with new_session(net, settings) as session:
+            for stop in stops:
+                for mini_batch in mini_batches(data, session):
+                    if len(used) == stop:
+                        break
+                    used.append(mini_batch[0])
+                    session.run(net.train_step, feed(net, mini_batch))
+            metrics = report(data, session, evaluate(session, data.test))
+            answers = session.run(net.y_pred, {net.x: data.test.images[:50]})
+        assert [row["step"] for row in metrics["history"]] == [4, 8, 12]
+        return used, answers
+
+    whole, expected = trained(tmp_path / "a", [None])
+    parts, found = trained(tmp_path / "b", [2, 7, None])
+    assert all(map(np.array_equal, whole, parts))
+    assert np.array_equal(found, expected)
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_ctrl_c_ends_the_run_in_its_last_epoch_too(data, tmp_path, step):
+    net = mnist_softmax.build_graph(settings := settings_for(tmp_path), data)
+    with new_session(net, settings) as session, pytest.raises(InterruptedRunError) as stopped:
+        for number, mini_batch in enumerate(mini_batches(data, session), 1):
+            session.run(net.train_step, feed(net, mini_batch))
+            if number == step:
+                signal.raise_signal(signal.SIGINT)
+    assert f"Stopped after step {step} of 4" in str(stopped.value)
+    settings.resume = True
+    with new_session(net, settings) as session:
+        assert len(list(mini_batches(data, session))) == 4 - step
 
 
 def test_a_session_that_is_opened_without_with(data, tmp_path):
