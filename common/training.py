@@ -97,7 +97,9 @@ def _mini_batches(
     counts = counts_steps(session.graph, step_operations)
     counter = None if counts else StepCounter(session)
     checkpoints = Checkpoints(session, {"steps": num_steps, "data": data.fingerprint()})
-    first, seconds = (first, state.left.seconds) if first else checkpoints.restore()
+    seconds = state.left.seconds if first else 0.0
+    if settings.resume and not first:
+        first, seconds = checkpoints.restore()
     if first >= num_steps:
         print(f"This run is finished: all {first} steps are done. {advice(settings)}")
         return

@@ -142,12 +142,14 @@ def test_bad_pictures_do_not_keep_the_others_from_being_read(run, models, photos
 
 def test_explain_draws_a_picture_for_each_file(run, models, photos, tmp_path):
     shutil.copytree(photos, tmp_path / "more")
+    shutil.copy(photos / "3.png", tmp_path / "3_2.png")
+    pictures = photos / "3.png", tmp_path / "more" / "3.png", tmp_path / "3_2.png"
     output, errors = run(
-        *(photos / "3.png", tmp_path / "more" / "3.png", "--model", models["cnn"], "--explain"),
+        *(*pictures, "--model", models["cnn"], "--explain"),
         *("--output-dir", tmp_path / "drawn"),
     )
     assert errors == []
-    names = ["3_2_explained.png", "3_explained.png"]
+    names = ["3_2_2_explained.png", "3_2_explained.png", "3_explained.png"]
     assert sorted(path.name for path in (tmp_path / "drawn").iterdir()) == names
     for name in names:
         assert str(tmp_path / "drawn" / name) in output

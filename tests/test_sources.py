@@ -5,7 +5,7 @@ import inspect
 import mnist_cnn
 import mnist_mlp
 import mnist_softmax
-from common import layers, networks, objective
+from common import UsageError, layers, networks, objective
 from common.data import load_data
 from common.layers import layers_of
 from common.run import report
@@ -197,3 +197,13 @@ def test_the_networks_are_as_long_as_promised():
     for network in networks.OTHER_NETWORKS.values():
         lines = inspect.getsource(network).partition('"""')[2].partition('"""')[2].splitlines()
         assert len([line for line in lines if line.strip()]) <= 14
+
+
+@pytest.mark.parametrize("network", ["lenet5", "fast", "best", "tiny", "micro"])
+def test_images_that_are_too_small_for_a_network_are_a_sentence(network):
+    settings = mnist_cnn.read_settings(["--network", network])
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(UsageError, match=r"images of 6 × 8 pixels are too"),
+    ):
+        mnist_cnn.NETWORKS[network](tf.zeros([1, 6, 8, 1]), settings, tf.constant(False))

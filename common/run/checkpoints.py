@@ -116,15 +116,13 @@ class Checkpoints:
         """Put the session into the state of the newest intact checkpoint of this run.
 
         Returns:
-            steps done and seconds spent on them; both 0 without --resume, and where there is no
-            checkpoint yet: the same command can be restarted until the run is finished.
+            steps done and seconds spent on them, both 0 where there is no checkpoint yet: the same
+            command can be restarted until the run is finished.
 
         Raises:
             UserError: none of the checkpoints is intact.
             UsageError: they belong to runs with other settings.
         """
-        if not self._session.state.settings.resume:
-            return 0, 0.0
         found = self._found()
         if not found:
             print(f"No checkpoint in {visible(self._folder)}: the run starts from the beginning.")

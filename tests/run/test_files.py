@@ -10,6 +10,7 @@ from common import UserError
 from common.run.files import (
     atomic_folder,
     atomic_path,
+    explained,
     is_locked,
     lock_folder,
     require_writable_folder,
@@ -56,6 +57,16 @@ def test_a_full_disk_is_a_sentence_and_leaves_the_old_file(tmp_path):
             full.write("x")
     assert '"old": 1' in path.read_text()
     assert names_in(tmp_path) == ["metrics.json"]
+
+
+def test_space_is_asked_for_only_where_it_lacks(tmp_path):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for name in ("file/a.json", "folder", f"{'a' * 300}.json"):
+        with pytest.raises(UserError, match=r"\. Choose another name or folder;"):
+            write_json(tmp_path / name, {})
+    with pytest.raises(UserError, match=r"Free some space or choose"), explained("a"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_a_folder_takes_the_place_of_the_old_one(tmp_path):

@@ -9,7 +9,6 @@ from common.data import load_data
 from common.evaluation import evaluate
 from common.layers import flatten_layer, new_conv_layer, new_fc_layer
 from common.networks import Net
-from common.process.errors import InterruptedRunError
 from common.run.own import as_pixels
 from common.run.report import report
 from common.session import new_session
@@ -180,20 +179,6 @@ def test_a_second_loop_goes_on_where_the_first_was_left(data, tmp_path, own):
     parts, found = trained(tmp_path / "b", [2, 7, None])
     assert all(map(np.array_equal, whole, parts))
     assert np.array_equal(found, expected)
-
-
-@pytest.mark.parametrize("step", [2, 4])
-def test_ctrl_c_ends_the_run_in_its_last_epoch_too(data, tmp_path, step):
-    net = mnist_softmax.build_graph(settings := settings_for(tmp_path), data)
-    with new_session(net, settings) as session, pytest.raises(InterruptedRunError) as stopped:
-        for number, mini_batch in enumerate(mini_batches(data, session), 1):
-            session.run(net.train_step, feed(net, mini_batch))
-            if number == step:
-                signal.raise_signal(signal.SIGINT)
-    assert f"Stopped after step {step} of 4" in str(stopped.value)
-    settings.resume = True
-    with new_session(net, settings) as session:
-        assert len(list(mini_batches(data, session))) == 4 - step
 
 
 def test_a_session_that_is_opened_without_with(data, tmp_path):

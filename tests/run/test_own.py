@@ -7,6 +7,7 @@ from common.data import load_data
 from common.evaluation import evaluate
 from common.networks import Net
 from common.process.text import matrix_lines
+from common.run.export import export
 from common.run.progress import layer_table
 from common.session import new_session
 from common.training import mini_batches
@@ -101,6 +102,9 @@ def test_images_and_labels_are_fed_in_the_shape_of_their_placeholders(data, tmp_
         net = net_of(*kind, sgd)
         with new_session(net, settings_for(tmp_path)) as session:
             found.append(evaluate(session, data.test.first(300)))
+            export(session, tmp_path / "saved_model", data)
+            with tf.Session(graph=tf.Graph()) as other:
+                tf.saved_model.load(other, ["serve"], str(tmp_path / "saved_model"))
     assert np.array_equal(found[0].probabilities, found[1].probabilities)
     assert found[0].loss == pytest.approx(found[1].loss, rel=1e-6)
 

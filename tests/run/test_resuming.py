@@ -1,11 +1,16 @@
 """What --resume accepts, what it refuses and why, and what it says when nothing is left to do."""
 
 import shutil
+import signal
 
 import mnist_mlp
 import mnist_softmax
 from common import UsageError
+from common.data import load_data
 from common.layers import new_fc_layer
+from common.process.errors import InterruptedRunError
+from common.session import new_session
+from common.training import mini_batches
 
 import idx_files
 import pytest
@@ -193,3 +198,19 @@ def test_a_random_operation_of_the_reader_s_own_is_named(train, tmp_path, monkey
         "dropout/random_uniform/RandomUniform.\n"
     )
     assert (line in capsys.readouterr().out) == own
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_ctrl_c_ends_the_run_in_its_last_epoch_too(tmp_path, step):
+    flags = ["--epochs", "1", "--train-size", "512", "--batch-size", "128"]
+    settings = mnist_softmax.read_settings([*flags, "--output-dir", str(tmp_path)])
+    net = mnist_softmax.build_graph(settings, data := load_data(train_size=512))
+    with new_session(net, settings) as session, pytest.raises(InterruptedRunError) as stopped:
+        for number, (images, labels) in enumerate(mini_batches(data, session), 1):
+            session.run(net.train_step, {net.x: images, net.y_true: labels})
+            if number == step:
+                signal.raise_signal(signal.SIGINT)
+    assert f"Stopped after step {step} of 4" in str(stopped.value)
+    settings.resume = True
+    with new_session(net, settings) as session:
+        assert len(list(mini_batches(data, session))) == 4 - step

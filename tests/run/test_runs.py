@@ -1,6 +1,7 @@
 """common/runs.py and common/run/found.py: real runs, finished or not, and what else lies there."""
 
 import json
+import os
 import re
 import shutil
 
@@ -69,7 +70,10 @@ def test_a_run_that_goes_on_is_running(folder):
     lock.close()
     assert read_run(run).state == "interrupted"
     lock = lock_folder(folder / "finished")  # by a new run in its first epoch
+    os.utime(folder / "finished" / "metrics.json", (1, 1))
     assert read_run(folder / "finished").problem == "no epoch is finished yet"
+    os.utime(folder / "finished" / "metrics.json")  # the run draws its pictures
+    assert read_run(folder / "finished").state == "finished"
     lock.close()
     assert read_run(folder / "finished").state == "finished"
     new = folder / "new"

@@ -220,7 +220,9 @@ def test_a_run_may_ask_for_it_when_it_is_resumed(tmp_path):
 
 def test_a_file_in_the_way_is_a_sentence(tmp_path):
     (tmp_path / "tensorboard").write_text("a file")
-    with pytest.raises(UserError, match=r"cannot write .*tensorboard: .*choose another folder"):
+    with pytest.raises(
+        UserError, match=r"cannot write .*tensorboard: .*Choose another name or folder"
+    ):
         mnist_softmax.main([*SOFTMAX, "--tensorboard", "--output-dir", str(tmp_path)])
 
 

@@ -146,8 +146,9 @@ def test_a_resumed_run_is_the_same_and_needs_the_same_teacher(train, teacher, tm
 
 def test_a_run_does_not_overwrite_its_teacher(train, teacher):
     before = checksum(teacher)
-    with pytest.raises(UsageError, match=r"the run would overwrite its teacher .*--output-dir"):
-        train(teacher)
+    for named in (teacher, teacher / "saved_model"):
+        with pytest.raises(UsageError, match=r"would overwrite its teacher .*--output-dir"):
+            train(teacher, teacher=named)
     assert checksum(teacher) == before
     assert shell.metrics_in(teacher)["model"] == "mnist_cnn"
 
