@@ -42,6 +42,8 @@ from common.process.streams import complain
 from common.process.text import visible
 from common.run.files import atomic_path, require_writable_folder, write_json
 
+import numpy as np
+
 COMMAND = "python -m common.compare"
 
 
@@ -76,8 +78,14 @@ def _compare(
     runs = train_all(models, range(options.seeds), root, options)
     names = [model.name for model in models]
     labels = [model.label for model in models]
-    results = _results(options, names, runs)
-    loaded = _load(labels, runs, data, options)
+    others = [label for label, of_one in zip(labels, runs, strict=True) if _differs(of_one, data)]
+    if others:
+        print(
+            f"{visible(', '.join(others))}: tested on other labels than those of the data set, so "
+            "tests of significance, shifted images and pictures are left out."
+        )
+    results = _results(options, names, runs, not others)
+    loaded = None if others else _load(labels, runs, data, options)
     with closing(loaded) if loaded else nullcontext():
         if loaded:
             for row, accuracy in zip(results["models"], shifted_accuracies(loaded), strict=True):
@@ -87,7 +95,7 @@ def _compare(
             files += report_robustness(loaded, results, root)
     if options.train_sizes:
         files += report_sizes(models, data, root, options, results)
-    files += draw_figures(root, labels, runs, data)
+    files += [] if others else draw_figures(root, labels, runs, data)
     print("Files written:", *(visible(root / file) for file in files), sep="\n  ")
     return results
 
@@ -101,11 +109,19 @@ def _write_results(results: dict[str, Any], root: Path) -> list[str]:
     return ["results.json", "results.md"]
 
 
+def _differs(runs: list[Run], data: DataSets) -> bool:
+    """Tell whether a script has tested its net on other labels than those on disk."""
+    return not all(np.array_equal(run["true"], data.test.labels) for run in runs)
+
+
 def _results(
-    options: argparse.Namespace, names: Sequence[str], runs: Sequence[list[Run]]
+    options: argparse.Namespace, names: Sequence[str], runs: Sequence[list[Run]], same: bool
 ) -> dict[str, Any]:
-    """Return what results.json holds, but for the shifted images."""
-    pairs = _pairs(options.baseline, names)
+    """Return what results.json holds, but for the shifted images.
+
+    Predictions are compared only if all are for the `same` images.
+    """
+    pairs = _pairs(options.baseline, names) if same else []
     return {
         "command": options.command,
         "machine": visible(name_machines(run["machine"] for of_one in runs for run in of_one)),

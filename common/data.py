@@ -87,7 +87,7 @@ class DataSets:
     def fingerprint(self) -> str:
         """Return checksums of everything that training sees, to recognise the same data by."""
         parts = [array for s in (self.train, self.validation) for array in (s.images, s.labels)]
-        return "-".join(f"{zlib.crc32(part):08x}" for part in parts)
+        return "-".join(f"{zlib.crc32(np.ascontiguousarray(part)):08x}" for part in parts)
 
 
 def load_data(

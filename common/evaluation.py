@@ -10,7 +10,7 @@ from common.data import Split
 from common.parallel import map_batches
 from common.process.status import status
 from common.process.text import matrix_lines
-from common.run.own import images_for, labels_for, require_shapes, state_of, unfed
+from common.run.own import classes_of, images_for, labels_for, require_shapes, state_of, unfed
 from common.session import averaged_weights
 
 import numpy as np
@@ -63,11 +63,11 @@ def evaluate(session: tf.Session, split: Split, doing: str | None = "Testing") -
         doing: what the terminal shows during this; None for nothing.
 
     Raises:
-        UserError: a node of the net has another shape than `Net` says.
+        UserError: a node of the net has another shape than `Net` says, or there are no images.
     """
     state = state_of(session)
     net = state.net
-    classes = split.labels if split.labels.ndim == 1 else split.labels.argmax(axis=1)  # one-hot
+    classes = classes_of(split.labels)
 
     def evaluate_from(start: int) -> tuple[np.ndarray, np.ndarray, float]:
         batch = slice(start, start + BATCH_SIZE)

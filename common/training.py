@@ -23,7 +23,7 @@ from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
 from common.run.curve import Clock, Left, first_step, measure
 from common.run.film import filming
-from common.run.own import fed_otherwise, forgotten, state_of
+from common.run.own import fed_otherwise, forgotten, require_ready, state_of
 from common.run.progress import Progress, history_head, history_line, layer_table, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
@@ -50,9 +50,9 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
 
     Args:
         data: the three splits.
-        session: an open session of `new_session`. With `settings.resume` its variables are replaced
-            by those of the newest checkpoint, and the steps before it are left out. After a loop
-            that was left, by `break` say, the next one goes on where it ended.
+        session: an open session of `new_session`. With `settings.resume` its variables become those
+            of the newest checkpoint, and the steps before it are left out. A second loop goes on
+            where the first was left, by `break` say.
 
     Yields:
         uint8 images [batch, pixels] and int32 labels [batch]; the last batch of an epoch may be
@@ -63,6 +63,7 @@ def mini_batches(data: DataSets, session: tf.Session) -> Iterator[tuple[np.ndarr
         InterruptedRunError: after Ctrl-C or SIGTERM; carries the exit status.
     """
     state = state_of(session)
+    require_ready(session, data)
     num_steps = num_training_steps(state.settings, len(data.train))
     if state.history and state.history[-1]["step"] >= num_steps:
         print(

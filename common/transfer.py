@@ -41,6 +41,7 @@ from common.run.source import (
     frozen_by_name,
     misfit,
     read_source,
+    rebuilt_otherwise,
     restore_frozen,
 )
 from common.session import new_session
@@ -53,6 +54,7 @@ import tensorflow.compat.v1 as tf
 from sklearn.metrics import confusion_matrix
 
 BOTTLENECK = "bottleneck"
+NUM_TRIED = 200  # images that tell whether the source computes the same
 
 
 def read_settings(argv: list[str] | None = None) -> Namespace:
@@ -156,6 +158,10 @@ def main(argv: list[str] | None = None) -> dict[str, Any]:
         origin = visible(source.folder)
         print(f"Transfer from {origin}: {', '.join(kept)} stay as they are, {new} is new.")
         values = bottleneck_values(data, session)
+        some = slice(NUM_TRIED)
+        tried = data.train.images[some], values.train.images[some]
+        if warning := rebuilt_otherwise(source, *tried, new):
+            print(warning)
 
         # From here on the net begins at the bottleneck.
         bottleneck = net.graph.get_tensor_by_name(f"{BOTTLENECK}:0")

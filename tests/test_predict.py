@@ -173,7 +173,7 @@ def test_wrong_models_and_folders_get_a_sentence(run, models, photos, tmp_path, 
     note.write_text("{")
     fails("is damaged", picture, "--model", tmp_path / "noted")
     note.write_text('{"image_shape": [10, 10], "class_names": ["a"]}')
-    fails("does not say how", picture, "--model", tmp_path / "noted")
+    fails("outputs for", picture, "--model", tmp_path / "noted")
     (tmp_path / "empty").mkdir()
     fails("holds no pictures", tmp_path / "empty", "--model", models["cnn"])
     with pytest.raises(SystemExit) as exit_:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common import plots
+from common import UserError, plots
 from common.comparison.distortions import DISTORTIONS
 from common.comparison.durations import in_words
 from common.comparison.mnist_c import CORRUPTIONS
@@ -31,6 +31,7 @@ from tqdm import tqdm
 
 DARK_ON_LIGHT = POLARITIES[1]
 SHIFT = 2  # pixels, in the table of every comparison
+NUM_TRIED, MOST_DIFFERENT = 500, 0.02  # images that tell whether a net was tested on them
 FEWEST_IMAGES = 20  # in a bin of the reliability diagram
 
 
@@ -43,7 +44,7 @@ class Loaded:
         data: the data set.
 
     Raises:
-        UserError: a model cannot be loaded.
+        UserError: a model cannot be loaded, or was tested on other images than those of `data`.
     """
 
     def __init__(self, names: Sequence[str], runs: Sequence[Sequence[Run]], data: DataSets) -> None:
@@ -54,6 +55,12 @@ class Loaded:
             ]
             self._models = stack.pop_all()
         self.classifiers = [[model.probabilities for model in of_one] for of_one in models]
+        try:
+            for name, of_one, model in zip(names, runs, models, strict=True):
+                _require_same_images(name, of_one[0], model[0], data)
+        except UserError:
+            self.close()
+            raise
         self.images = data.test.images.reshape(-1, *data.image_shape)
         self.labels = data.test.labels
         if data.conventions.polarity == DARK_ON_LIGHT:
@@ -67,6 +74,16 @@ class Loaded:
     def close(self) -> None:
         """Close the sessions of the models."""
         self._models.close()
+
+
+def _require_same_images(name: str, run: Run, model: Model, data: DataSets) -> None:
+    """Raise a UserError where a script has tested its net on other images than those on disk."""
+    images, expected = data.test.images[:NUM_TRIED], run["predicted"][:NUM_TRIED]
+    found = None
+    if model.image_shape == data.image_shape:
+        found = model.probabilities(images.reshape(-1, *data.image_shape)).argmax(axis=1)
+    if found is None or np.mean(found != expected) > MOST_DIFFERENT:
+        raise UserError(f"{name} was tested on other images than those of the data set.")
 
 
 def shifted_accuracies(loaded: Loaded) -> list[float]:

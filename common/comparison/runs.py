@@ -80,7 +80,13 @@ def parse_model(parser: argparse.ArgumentParser, line: str, flag: str = "--run")
             f"{flag} {line!r} must not contain {', '.join(sorted(reserved))}, which the comparison "
             "sets for all rows"
         )
-    importlib.import_module(script).read_settings(flags)
+    module = importlib.import_module(script)
+    if not hasattr(module, "read_settings"):
+        parser.error(
+            f"{flag} {line!r}: {script}.py has no function read_settings(argv), which the "
+            "comparison needs, and main(argv), which returns what report returns"
+        )
+    module.read_settings(flags)
     return Model(script, tuple(flags))
 
 
@@ -113,8 +119,9 @@ def train_all(
             runs[index].append(run)
             if run["validation_accuracy"] is None:
                 raise UserError(
-                    f"{model.name} leaves its loop before the end of the first epoch, so there is "
-                    "nothing to compare: let it train for an epoch or more."
+                    f"{model.name} leaves its loop before the end of the first epoch, or does not "
+                    "use mini_batches, so it has no validation accuracy to compare: let it train "
+                    "for an epoch or more with mini_batches."
                 )
             bar.write(
                 f"{model.name}, seed {seed}: validation {run['validation_accuracy']:.2%}, "
@@ -151,6 +158,11 @@ def _train(model: Model, seed: int, folder: Path, code: str, options: argparse.N
         except UserError as error:
             error.args = (f"{model.name}, seed {seed}: {error} The finished runs are kept.",)
             raise
+    if not isinstance(metrics, dict) or not (folder / "predictions.npy").is_file():
+        raise UserError(
+            f"{model.name}: its main does not return what report returns. End it with: "
+            "return report(data, session, test)"
+        )
     write_json(noted, code)  # not before: an interrupted training starts again
     if kept and kept.get("train_seconds") == metrics["train_seconds"]:
         # No step was taken: the numbers are those of the machine that trained the kept run.

@@ -106,7 +106,25 @@ class FastSession(tf.Session):
                 found = call.call(*values)
                 results = [None if place is None else _own(found[place]) for place in call.places]
                 return results[0] if single else kind(results)
-        return super().run(fetches, feed_dict, options, run_metadata)
+        return super().run(self._readable(fetches), feed_dict, options, run_metadata)
+
+    def _readable(self, fetches: Any) -> Any:
+        """Return fetches with variables in place of their names: `session.run("W:0")`.
+
+        The tensor of that name is the variable's value in TensorFlow 1. Today it is a handle, of
+        which nobody can read anything.
+        """
+        variables = {v.handle.name: v for v in self._variables() if hasattr(v, "handle")}
+
+        def readable(fetch: Any) -> Any:
+            name = fetch if isinstance(fetch, str) else getattr(fetch, "name", None)
+            is_handle = isinstance(fetch, str) or getattr(fetch, "dtype", None) == tf.resource
+            return variables.get(name, fetch) if is_handle else fetch
+
+        return tf.nest.map_structure(readable, fetches)
+
+    def _variables(self) -> list[tf.Variable]:
+        return self.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
 
     def _prepare(
         self, key: tuple, wanted: tuple, feeds: dict[tf.Tensor, Any]
@@ -152,6 +170,7 @@ class FastSession(tf.Session):
         nodes = (*wanted, *feeds)
         return (
             all(isinstance(node, (tf.Tensor, tf.Operation)) for node in nodes)
+            and not any(getattr(node, "dtype", None) == tf.resource for node in wanted)
             and all(node.graph is self.graph for node in nodes)
             and all(map(self.graph.is_fetchable, wanted))
             and all(map(self.graph.is_feedable, feeds))
@@ -170,18 +189,20 @@ class FastSession(tf.Session):
         if not any(node is original.operation for node in wanted):
             return None
         if not all(id(node) in swapped for node in wanted):
+            self.step_description = (
+                "Training step: in one piece, since other nodes than the loss are fetched with it"
+            )
+            tqdm.write(self.step_description)
             return None
         # What is fed in the middle of the original step would be computed in the faster one.
         if any(tensor.op.type not in PLACEHOLDERS for tensor in feeds):
             return None
         return tuple(swapped[id(node)] for node in wanted)
 
-    def fed_range(self, tensor: tf.Tensor, fetched: tf.Operation) -> tuple[float, float] | None:
-        """Return the smallest and largest value that was fed first for `tensor` with a fetch."""
-        for call in filter(None, self._calls.values()):
-            if tensor.ref() in call.ranges and any(node is fetched for node in call.nodes):
-                return call.ranges[tensor.ref()]
-        return None
+    def first_call(self, fetched: tf.Operation) -> PreparedCall | None:
+        """Return the first call that fetched an operation; None if none was prepared."""
+        calls = filter(None, self._calls.values())
+        return next((c for c in calls if any(node is fetched for node in c.nodes)), None)
 
     def close(self) -> None:
         """Free what the session holds, as `tf.Session.close` does."""
@@ -211,6 +232,11 @@ def _values_to_feed(call: PreparedCall, feeds: dict[tf.Tensor, Any]) -> list[np.
         if value.shape not in shapes:
             if not call.tensors[number].shape.is_compatible_with(value.shape):
                 return None
+            if value.ndim and not len(value):
+                tqdm.write(
+                    f"An empty array of shape {value.shape} is fed for "
+                    f"{call.tensors[number].name}: a mean over no examples is NaN."
+                )
             if not shapes and value.size and value.dtype.kind in "fiu":
                 call.ranges[call.tensors[number].ref()] = (float(value.min()), float(value.max()))
             if len(shapes) < MAX_SHAPES:

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from common.layers import BatchMoments, layers_of
+from common.layers import BatchMoments, Layer, layers_of
 from common.objective import TrainingStep
 from common.parallel.copies import (
     Moments,
@@ -71,7 +71,15 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
     if not layers:
         raise NotDivisibleError("its layers are not of common.layers, so its length is not known")
     if sum(layer.multiply_adds for layer in layers) * batch_size < WORTH_DIVIDING:
+        if trained - {one for layer in layers for one in _variables_of(layer)}:
+            raise NotDivisibleError(
+                "not all of its layers are of common.layers, so its length is not known"
+            )
         raise NotDivisibleError("it is too short to gain from being split over two cores")
+
+
+def _variables_of(layer: Layer) -> set[Any]:
+    return {one.ref() for one in (layer.weights, layer.biases) if one is not None}
 
 
 def recompute(step: TrainingStep, num_parts: int) -> FasterStep:

@@ -198,6 +198,8 @@ class Checkpoints:
             planned = _planned_to_the_end(self._facts)
             listed += f" (this run cannot be made longer: {planned} depends on its length)"
         what, same = "settings", "Use the same flags"
+        if set(differing) == {"data"}:
+            what, same = "data", "Use the same data, changed by the script in the same way"
         own = "the script's own" in differing.get("optimizer", ())
         if own or any(name.startswith("variable ") for name in differing):
             what, same = "layers or another optimizer", "Undo that change of the script"

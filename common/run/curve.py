@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from common.data import DataSets
+from common.data import DataSets, steps_per_epoch
 from common.evaluation import evaluate
 from common.session import counted_steps
 
@@ -88,10 +88,29 @@ def measure_where_left(data: DataSets, session: tf.Session) -> str:
     """Add the row that is missing where the loop was left in the middle of an epoch.
 
     Returns:
-        a line on that, or "" if no row is missing.
+        a line on that, or on a loop or weights of the script's own; "" if all is as usual.
     """
+    state = session.state
+    if state.batches is None:
+        settings, per_epoch = (
+            state.settings,
+            steps_per_epoch(len(data.train), state.settings.batch_size),
+        )
+        planned = settings.iterations or settings.epochs * per_epoch
+        return (
+            "The loop does not use mini_batches: nothing was measured in it, no checkpoint was "
+            "written, and flags such as --epochs, --batch-size, --resume, --evaluate-at, --film "
+            "and --tensorboard had no effect. The learning rate follows the global step, "
+            f"{counted_steps(session):,} of {planned:,}."
+        )
     done = steps_done(session)
-    left, history = session.state.left, session.state.history
+    left, history = state.left, state.history
+    last = done if left else history[-1]["step"] if history else 0
+    if (counted := counted_steps(session)) < last - 1:
+        return (
+            f"The global step is {counted:,} after {last:,} steps: weights of an earlier step "
+            "were restored. They are tested; the learning curve is that of the training."
+        )
     if not left or (history and history[-1]["step"] == done):
         return ""
     row = measure(data, session, done, done / left.epoch_length, left)

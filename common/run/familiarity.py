@@ -20,6 +20,7 @@ from pathlib import Path
 
 from common.data import DataSets
 from common.run.files import atomic_path
+from common.run.own import classes_of
 from common.run.strokes import CELLS, DIRECTIONS, NUM_COUNTS, edge_directions, stroke_counts
 
 import numpy as np
@@ -110,7 +111,7 @@ def note(path: Path, data: DataSets, answer: Callable[[np.ndarray], np.ndarray])
         return
     starts = range(0, len(held_out), BATCH_SIZE)
     probabilities = np.concatenate([answer(held_out[k : k + BATCH_SIZE]) for k in starts])
-    images, labels = data.train.images[train], data.train.labels[train]
+    images, labels = data.train.images[train], classes_of(data.train.labels[train])
     learn(images, labels, data.image_shape, held_out, probabilities).write(path)
 
 

@@ -164,8 +164,9 @@ def _read_note(folder: Path, num_pixels: int, num_classes: int) -> Note:
         raise UserError(f"{path} is damaged: {_first_line(error)}. Train again.") from None
     if math.prod(note.image_shape) != num_pixels or len(note.class_names) != num_classes:
         raise UserError(
-            f"{path} does not say how the {num_pixels:,} pixels of this model make an image and "
-            f"what its {num_classes} classes are called. Train again to have it written."
+            f"{path} names {len(note.class_names)} classes of images with "
+            f"{math.prod(note.image_shape):,} pixels, and this model has {num_classes} outputs for "
+            f"{num_pixels:,} pixels. Train again, with an output for each class."
         )
     repeated = {name for name in note.class_names if note.class_names.count(name) > 1}
     if repeated:  # names are keys in the answers

@@ -17,6 +17,7 @@ import tensorflow.compat.v1 as tf
 
 # Types of operations with a state that is no variable.
 FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
+CALLING = re.compile("(If|While|Case|PartitionedCall)$")  # types of those that call functions
 MOST_NAMED = 8  # operations in a line
 
 
@@ -37,13 +38,39 @@ def forgotten(operations: Iterable[tf.Operation]) -> str:
 
     Such states are the random numbers of `tf.nn.dropout` and the place of a `tf.data` iterator.
     """
+    operations = list(operations)
     names = [op.name for op in operations if op.op_def.is_stateful and FORGETTING.search(op.type)]
+    names += _inside(operations)
     if not names:
         return ""
     return (
         "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
         f"{', '.join(sorted(names)[:MOST_NAMED])}."
     )
+
+
+def _inside(operations: list[tf.Operation]) -> list[str]:
+    """Return the same of the branches of `tf.cond`, the bodies of `tf.map_fn`, and so on."""
+
+    def called(node: Any) -> set[str]:
+        values = node.attr.values()
+        return {f.name for v in values for f in (v.func, *v.list.func) if f.name}
+
+    callers = {op.name: called(op.node_def) for op in operations if CALLING.search(op.type)}
+    if not callers:
+        return []
+    library = operations[0].graph.as_graph_def().library.function
+    nodes = {function.signature.name: function.node_def for function in library}
+    found = []
+    for name, functions in callers.items():
+        seen, waiting = set(functions), list(functions)
+        while waiting:
+            for node in nodes.get(waiting.pop(), ()):
+                if FORGETTING.search(node.op):
+                    found.append(f"{name}/{node.name}")
+                waiting += called(node) - seen
+                seen |= called(node)
+    return found
 
 
 def without_padding(network: Callable[..., Any]) -> Callable[..., Any]:
@@ -67,6 +94,18 @@ def without_padding(network: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
 
     return build
+
+
+def require_ready(session: Any, data: Any) -> None:
+    """Raise a UserError where there is nothing to train with, or the graph is closed."""
+    for name in ("train", "validation", "test"):
+        if not len(getattr(data, name)):
+            raise UserError(f"data.{name} has no images: keep at least one in each split.")
+    if session.graph.finalized:
+        raise UserError(
+            "the graph is finalized before mini_batches, which adds the nodes of checkpoints to "
+            "it: call graph.finalize() in the loop, or not at all."
+        )
 
 
 def state_of(session: tf.Session) -> Any:
@@ -101,13 +140,27 @@ def labels_for(net: Any, labels: np.ndarray) -> np.ndarray:
 
 
 def fed_otherwise(session: Any, images: np.ndarray) -> str:
-    """Return a line where the loop has fed other values for `net.x` than it got; "" if it has not.
+    """Return a line where the loop has fed something else than the script means; or "".
+
+    That is: no `is_training`, or other values for `net.x` than the loop got.
 
     Tests feed the pixels as they are, so a net that was trained with pixels from 0 to 1, or with
     negative ones, is tested with images of another kind.
     """
-    net = session.state.net
-    fed = net.x.dtype.is_floating and session.fed_range(net.x, net.train_step)
+    net, call = session.state.net, session.first_call(session.state.net.train_step)
+    if call is None:
+        return ""
+    training = net.is_training
+    if (
+        training is not None
+        and training.consumers()
+        and all(t is not training for t in call.tensors)
+    ):
+        return (
+            "The loop does not feed is_training, so dropout, batch normalisation and the like "
+            "compute as in a test: feed net.is_training: True with each mini-batch."
+        )
+    fed = net.x.dtype.is_floating and call.ranges.get(net.x.ref())
     least, largest = images.min(initial=0), images.max(initial=0)
     if not fed or not largest or (fed[0] >= least and fed[1] > largest / 2):
         return ""
@@ -143,6 +196,19 @@ def require_shapes(labels: np.ndarray, predicted: np.ndarray, probabilities: np.
     else:
         return
     raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.")
+
+
+def classes_of(labels: np.ndarray) -> np.ndarray:
+    """Return labels as integers [n]: of one-hot rows, truth values, or whole numbers as floats.
+
+    Raises:
+        UserError: there are none.
+    """
+    if not len(labels):
+        raise UserError("there is nothing to evaluate: the split has no images.")
+    if labels.ndim > 1:
+        return labels.argmax(axis=1)
+    return labels if labels.dtype.kind in "iu" else labels.astype(np.int32)
 
 
 def as_pixels(images: np.ndarray) -> np.ndarray:

@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 from common import UserError
 from common.layers import ACTIVATIONS, POOLINGS
+from common.process.text import visible
 from common.run.contents import entry, require, whole
 from common.run.files import reason_of
 from common.run.metrics import LARGEST, read_metrics
+from common.run.model import Model
 from common.run.state import found_checkpoints
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 MODEL = "mnist_cnn"
@@ -22,6 +25,7 @@ KEPT_SETTINGS = (
 NEEDED = ("settings", "data", "test_total", "test_accuracy")
 # Collection of a graph: the variables that keep the source's values.
 FROZEN = "frozen"
+LEAST_ALIKE = 0.95  # of the classes that a source and its rebuilt layers predict
 
 
 class Source(NamedTuple):
@@ -108,6 +112,42 @@ def frozen_by_name(graph: tf.Graph, source: Source) -> dict[str, tf.Variable]:
             )
         by_name[name] = variable
     return by_name
+
+
+def rebuilt_otherwise(source: Source, images: np.ndarray, inputs: np.ndarray, layer: str) -> str:
+    """Return a warning if the kept layers compute something else than in the source; "" if not.
+
+    That is so where `build_graph` of the source's script was edited: `common.transfer` has its own.
+
+    Args:
+        source: the finished run.
+        images: uint8 [n, pixels].
+        inputs: float32 [n, features], what the kept layers make of them here.
+        layer: the name of the source's last layer.
+    """
+    try:
+        with Model(source.folder) as model:
+            expected = model.probabilities(images).argmax(axis=1)
+    except UserError:  # the source has left no model
+        return ""
+    reader = tf.train.load_checkpoint(source.checkpoint)
+    values = {}
+    for name in (f"{layer}/weights", f"{layer}/biases"):
+        average = f"{name}/ExponentialMovingAverage"
+        known = next((one for one in (average, name) if reader.has_tensor(one)), None)
+        values[name] = None if known is None else reader.get_tensor(known)
+    weights, biases = values.values()
+    if weights is not None and biases is not None and weights.shape[0] == inputs.shape[1]:
+        logits = inputs @ weights + biases
+        if source.metrics["settings"].get("relu_last"):
+            logits = logits.clip(min=0)
+        if np.mean(logits.argmax(axis=1) == expected) >= LEAST_ALIKE:
+            return ""
+    return (
+        f"WARNING: {visible(source.folder)} was trained by a script with another build_graph than "
+        "that of common.transfer, which does not repeat its edits before and after the network: "
+        "make the same edits there."
+    )
 
 
 def restore_frozen(session: tf.Session, source: Source) -> None:
