@@ -18,6 +18,7 @@ from common.parallel import ancestors, open_session
 from common.plots import require_display
 from common.process.text import visible
 from common.run.files import lock_folder, require_writable_folder
+from common.run.own import rates_in_use
 
 import tensorflow.compat.v1 as tf
 
@@ -32,6 +33,7 @@ class RunState:
     history: list[dict[str, float]] = field(default_factory=list)  # rows of the learning curve
     frames: list[Any] = field(default_factory=list)  # what --film shows
     own_state: str = ""  # a line on operations whose state is no variable: see `forgotten`
+    counted: int = 0  # the global step at the last checkpoint
     left: Any = None  # see `Left` in run/curve.py
     batches: Any = None  # a weak reference to what `mini_batches` has returned
 
@@ -60,8 +62,7 @@ def new_session(net: Net, settings: Namespace) -> tf.Session:
         initialize = tf.global_variables_initializer()
     rates = net.graph.get_collection_ref(RATES)
     if rates:  # new_optimizer may stand in a script and not train
-        used = ancestors(*tf.nest.flatten(net.train_step))
-        rates[:] = [rate for rate in rates if rate.op in used]
+        rates[:] = rates_in_use(rates, ancestors(*tf.nest.flatten(net.train_step)))
     if not rates:  # the script has an optimizer of its own
         own = {"optimizer": "the script's own", "learning_rate": None}
         settings = copy(settings)

@@ -95,6 +95,7 @@ class Checkpoints:
                 f"The global step is {counted:,} after {step:,} mini-batches: schedule and dropout "
                 "follow the global step."
             )
+        self._session.state.counted = counted
         history = self._session.state.history
         state = State(self._run, step, counted, self._facts, history, seconds)
         self._session.run(self._assign_state.op, {self._new_state: state.to_json()})

@@ -92,24 +92,25 @@ def measure_where_left(data: DataSets, session: tf.Session) -> str:
     """
     state = session.state
     if state.batches is None:
-        settings, per_epoch = (
-            state.settings,
-            steps_per_epoch(len(data.train), state.settings.batch_size),
-        )
-        planned = settings.iterations or settings.epochs * per_epoch
-        return (
+        line = (
             "The loop does not use mini_batches: nothing was measured in it, no checkpoint was "
             "written, and flags such as --epochs, --batch-size, --resume, --evaluate-at, --film "
-            "and --tensorboard had no effect. The learning rate follows the global step, "
-            f"{counted_steps(session):,} of {planned:,}."
+            "and --tensorboard had no effect."
         )
+        settings = state.settings
+        if settings.learning_rate is None:  # the script's own optimizer
+            return line
+        per_epoch = steps_per_epoch(len(data.train), settings.batch_size)
+        planned = settings.iterations or settings.epochs * per_epoch
+        rate = f"The learning rate follows the global step, {counted_steps(session):,} of"
+        return f"{line} {rate} {planned:,}."
     done = steps_done(session)
     left, history = state.left, state.history
-    last = done if left else history[-1]["step"] if history else 0
-    if (counted := counted_steps(session)) < last - 1:
+    if (counted := counted_steps(session)) < state.counted:
         return (
-            f"The global step is {counted:,} after {last:,} steps: weights of an earlier step "
-            "were restored. They are tested; the learning curve is that of the training."
+            f"The global step is {counted:,}, and was {state.counted:,} at the last checkpoint: "
+            "weights of an earlier step were restored. They are tested; the learning curve is that "
+            "of the training."
         )
     if not left or (history and history[-1]["step"] == done):
         return ""

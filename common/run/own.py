@@ -18,6 +18,7 @@ import tensorflow.compat.v1 as tf
 # Types of operations with a state that is no variable.
 FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
 CALLING = re.compile("(If|While|Case|PartitionedCall)$")  # types of those that call functions
+CHANGING = re.compile("^(ResourceApply|ResourceSparseApply|Assign)")  # of those that change one
 MOST_NAMED = 8  # operations in a line
 
 
@@ -94,6 +95,22 @@ def without_padding(network: Callable[..., Any]) -> Callable[..., Any]:
             ) from error
 
     return build
+
+
+def rates_in_use(rates: list[tf.Tensor], step: set[tf.Operation]) -> list[tf.Tensor]:
+    """Return those learning rates on which a training step depends.
+
+    They are all of them where the step changes no weight: it accumulates gradients, which
+    another operation applies.
+
+    Args:
+        rates: of the optimizers of a graph, one or more.
+        step: the operations of the training step.
+    """
+    trained = rates[0].graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    handles = {v.handle.ref() for v in trained if hasattr(v, "handle")}
+    changing = [op for op in step if CHANGING.search(op.type) and op.inputs[0].ref() in handles]
+    return [rate for rate in rates if rate.op in step] if changing or not handles else rates
 
 
 def require_ready(session: Any, data: Any) -> None:

@@ -6,6 +6,7 @@ from common import UserError
 from common.data import load_data
 from common.evaluation import evaluate
 from common.networks import Net
+from common.objective import new_optimizer
 from common.run.report import report
 from common.session import new_session
 from common.training import mini_batches
@@ -99,7 +100,7 @@ def test_weights_of_an_earlier_step(data, tmp_path, capsys):
                 saver.save(session, str(tmp_path / "best"))
         saver.restore(session, str(tmp_path / "best"))
         report(data, session, evaluate(session, data.test))
-    line = "The global step is 1 after 4 steps: weights of an earlier step were restored."
+    line = "The global step is 1, and was 4 at the last checkpoint: weights of an earlier step"
     assert line in capsys.readouterr().out
 
 
@@ -157,3 +158,24 @@ def test_random_numbers_in_a_branch_or_a_loop_are_named(data, tmp_path, capsys):
         next(mini_batches(data, session))
         assert "cond/random_normal/" in session.state.own_state
         assert "map/while/random_uniform/" in session.state.own_state
+
+
+def test_accumulated_gradients_are_applied_by_the_optimizer_that_is_named(data, tmp_path, capsys):
+    """A mini-batch of 512 in four parts: each step adds its gradients, and every fourth applies."""
+    settings, net = softmax(tmp_path, data)
+    with net.graph.as_default():
+        net.graph.clear_collection("rates")
+        optimizer = new_optimizer(settings, 1)
+        pairs = optimizer.compute_gradients(net.loss)
+        sums = [tf.Variable(tf.zeros(v.shape), trainable=False) for _, v in pairs]
+        add = [s.assign_add(g / 4) for s, (g, _) in zip(sums, pairs, strict=True)]
+        net.train_step = tf.group(*add)
+        pairs = [(s, v) for s, (_, v) in zip(sums, pairs, strict=True)]
+        apply = optimizer.apply_gradients(pairs)
+    with new_session(net, settings) as session:
+        for images, labels in mini_batches(data, session):
+            session.run(net.train_step, {net.x: images, net.y_true: labels})
+        session.run(apply)
+        metrics = report(data, session, evaluate(session, data.test))
+    assert "Training: adam, learning rate 0.005" in capsys.readouterr().out
+    assert metrics["settings"]["optimizer"] == "adam"
