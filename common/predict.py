@@ -58,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         from common.datasets.submission import answer_table
 
         return [answer_table(options.csv, models[0], options.output_dir)]
+    if len({(model.grey_levels, model.centred) for model in models}) > 1:
+        print(
+            "The models were trained with images of different kinds (classes.json); pictures are "
+            f"prepared as for {visible(models[0].name)}, the first one.",
+            file=sys.stderr,
+        )
     folder = require_writable_folder(options.output_dir) if options.explain else None
     prepared, problems = _prepare_all(_files(options.picture), models[0], options)
 

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import config_pb2
 from tqdm import tqdm
 
 PLACEHOLDERS = {"Placeholder", "PlaceholderWithDefault"}
+FETCHED_WITH = "as it is written where other nodes than the loss are fetched with it"
 MAX_SHAPES = 64  # noted for each fed tensor
 BOOLEANS = {value: np.asarray(value) for value in (True, False)}
 
@@ -189,10 +190,9 @@ class FastSession(tf.Session):
         if not any(node is original.operation for node in wanted):
             return None
         if not all(id(node) in swapped for node in wanted):
-            self.step_description = (
-                "Training step: in one piece, since other nodes than the loss are fetched with it"
-            )
-            tqdm.write(self.step_description)
+            if FETCHED_WITH not in self.step_description:
+                self.step_description += f"; {FETCHED_WITH}"
+                tqdm.write(f"The training step is computed {FETCHED_WITH}.")
             return None
         # What is fed in the middle of the original step would be computed in the faster one.
         if any(tensor.op.type not in PLACEHOLDERS for tensor in feeds):

@@ -73,7 +73,8 @@ def require_gain(step: TrainingStep, batch_size: int) -> None:
     if sum(layer.multiply_adds for layer in layers) * batch_size < WORTH_DIVIDING:
         if trained - {one for layer in layers for one in _variables_of(layer)}:
             raise NotDivisibleError(
-                "not all of its layers are of common.layers, so its length is not known"
+                "as far as is known (not all of its layers are of common.layers) it is too short "
+                "to gain from being split over two cores"
             )
         raise NotDivisibleError("it is too short to gain from being split over two cores")
 

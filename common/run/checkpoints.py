@@ -214,7 +214,10 @@ def _planned_to_the_end(settings: dict[str, Any]) -> str:
     """Return what in each step depends on the number of steps in the run; "" for nothing."""
     if settings["decay"] not in ENDLESS_SCHEDULES:
         if settings["learning_rate"] is None:  # unless --decay says that it is constant
-            return "the learning rate of the script's own optimizer, if it changes,"
+            return (
+                "the learning rate of the script's own optimizer, if it changes (--decay constant "
+                "from the start says that it does not),"
+            )
         return f"the learning rate of the schedule {settings['decay']}"
     fades = settings.get("augment") and settings.get("fading")
     return "the strength of --augment" if fades else ""

@@ -108,13 +108,14 @@ def test_a_step_that_is_fetched_with_other_nodes_runs_as_it_is_written(data, tmp
     settings = mnist_mlp.read_settings([*QUICK, "--output-dir", str(tmp_path)])
     net = mnist_mlp.build_graph(settings, data)
     with new_session(net, settings) as session:
-        divided = "in two halves" in session.step_description  # where there are two cores
+        before = session.step_description
+        divided = "in two halves" in before  # where there are two cores
         for images, labels in mini_batches(data, session):
             feed = {net.x: images, net.y_true: labels, net.is_training: True}
             session.run([net.train_step, net.y_pred_cls], feed)
-        line = "Training step: in one piece, since other nodes than the loss are fetched with it"
-        assert (session.step_description == line) == divided
-    assert capsys.readouterr().out.count(line) == divided
+        line = "as it is written where other nodes than the loss are fetched with it"
+        assert session.step_description == before + divided * f"; {line}"
+    assert capsys.readouterr().out.count(f"The training step is computed {line}.") == divided
 
 
 def test_is_training_that_is_never_fed(data, tmp_path, capsys):

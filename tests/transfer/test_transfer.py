@@ -197,5 +197,5 @@ def test_resuming_from_a_source_that_has_changed_is_refused(digits, tmp_path):
     run(*small, "--output-dir", source, script=mnist_cnn)
     run(*flags, "--output-dir", folder)
     run(*small, "--output-dir", source, "--seed", 1, script=mnist_cnn)
-    with pytest.raises(UsageError, match=r"cannot resume the run in .* with other settings: data"):
+    with pytest.raises(UsageError, match=r"cannot resume the run in .* with other data: data"):
         run(*flags, "--output-dir", folder, "--resume")
