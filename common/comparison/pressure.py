@@ -31,7 +31,7 @@ from tqdm import tqdm
 
 DARK_ON_LIGHT = POLARITIES[1]
 SHIFT = 2  # pixels, in the table of every comparison
-NUM_TRIED, MOST_DIFFERENT = 500, 0.02  # images that tell whether a net was tested on them
+NUM_TRIED, MOST_DIFFERENT = 500, 0.2  # images that tell whether a net was tested on them
 FEWEST_IMAGES = 20  # in a bin of the reliability diagram
 
 
@@ -83,7 +83,9 @@ def _require_same_images(name: str, run: Run, model: Model, data: DataSets) -> N
     if model.image_shape == data.image_shape:
         found = model.probabilities(images.reshape(-1, *data.image_shape)).argmax(axis=1)
     if found is None or np.mean(found != expected) > MOST_DIFFERENT:
-        raise UserError(f"{name} was tested on other images than those of the data set.")
+        raise UserError(
+            f"{name} was tested on other images than those of the data set, which get other answers."
+        )
 
 
 def shifted_accuracies(loaded: Loaded) -> list[float]:

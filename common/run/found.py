@@ -114,6 +114,9 @@ def _finished(folder: Path, metrics: dict[str, Any]) -> RunOnDisk:
 
 
 def _unfinished(folder: Path, state: State, word: str) -> RunOnDisk:
+    # Older checkpoints do not name the script, but each of the three has flags of its own.
+    own = {"network": "mnist_cnn", "hidden": "mnist_mlp"}
+    guess = next((script for flag, script in own.items() if flag in state.facts), "mnist_softmax")
     settings = {k: v for k, v in state.facts.items() if k not in NO_SETTINGS}
     if settings.get("teacher"):
         settings["teacher"] = str(settings["teacher"]).rpartition(" (checksum ")[0]
@@ -121,7 +124,7 @@ def _unfinished(folder: Path, state: State, word: str) -> RunOnDisk:
         folder,
         word,
         done=state.step / state.facts["steps"],
-        model=state.facts.get("script"),
+        model=state.facts.get("script", guess),
         settings=settings,
         seconds=state.seconds,
         date=_date(*(folder / "checkpoints").glob("*.index")),
