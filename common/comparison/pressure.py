@@ -84,7 +84,8 @@ def _require_same_images(name: str, run: Run, model: Model, data: DataSets) -> N
         found = model.probabilities(images.reshape(-1, *data.image_shape)).argmax(axis=1)
     if found is None or np.mean(found != expected) > MOST_DIFFERENT:
         raise UserError(
-            f"{name} was tested on other images than those of the data set, which get other answers."
+            f"{name} was tested on other images than those of the data set, which get other "
+            "answers."
         )
 
 
