@@ -1,6 +1,7 @@
 """What all tests need: the variables below before TensorFlow is imported, and trained nets."""
 
 import os
+import signal
 
 # Only the scripts load TensorFlow quietly; here its log lines would stand between the results. The
 # oneDNN kernels are those of the scripts.
@@ -9,6 +10,9 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 import pytest
 import trained
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # pytest in the background of a shell
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

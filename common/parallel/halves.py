@@ -83,15 +83,11 @@ def _variables_of(layer: Layer) -> set[Any]:
     return {one.ref() for one in (layer.weights, layer.biases) if one is not None}
 
 
-def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
-    """Add a training step in one or two parts of the mini-batch to the graph of `step`.
-
-    Args:
-        step: what `minimize` has noted.
-        num_parts: 2 for halves; 1 only where there is a faster form of a product.
+def examine_step(step: TrainingStep) -> tuple[list[tf.Operation], Plan]:
+    """Return the graph's UPDATE_OPS, and how loss and updates are computed in parts.
 
     Raises:
-        NotDivisibleError: it is not certain that it would do the same, or it would not be faster.
+        NotDivisibleError: it is not certain that the parts together would do what `step` does.
     """
     if step.obstacle:
         raise NotDivisibleError(step.obstacle)
@@ -102,6 +98,20 @@ def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
     plan = examine(step.loss, [op.inputs[1] for op in updates])
     if not plan.placeholders:
         raise NotDivisibleError("the loss depends on no placeholder with a row for each example")
+    return updates, plan
+
+
+def recompute(step: TrainingStep, num_parts: int) -> FasterStep:
+    """Add a training step in one or two parts of the mini-batch to the graph of `step`.
+
+    Args:
+        step: what `minimize` has noted.
+        num_parts: 2 for halves; 1 only where there is a faster form of a product.
+
+    Raises:
+        NotDivisibleError: it is not certain that it would do the same, or it would not be faster.
+    """
+    updates, plan = examine_step(step)
     if num_parts == 1 and not any(map(_is_tall_product, plan.operations)):
         raise NotDivisibleError("nothing in it has a faster form")
     with step.loss.graph.as_default(), tf.name_scope("train"), _no_new_variables():

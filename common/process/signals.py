@@ -12,7 +12,8 @@ from contextlib import contextmanager
 def signals_deferred(*numbers: int) -> Iterator[list[int]]:
     """Collect these signals in a list, so that the block can finish what it is doing.
 
-    A second signal of the same kind is not deferred: it interrupts at once.
+    A second signal of the same kind is not deferred: it interrupts at once. A signal that is
+    ignored stays ignored, as Ctrl-C is in a background job of a shell.
 
     Args:
         numbers: signal numbers, such as `signal.SIGINT`.
@@ -29,7 +30,8 @@ def signals_deferred(*numbers: int) -> Iterator[list[int]]:
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, note) for number in numbers}
+        heard = [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
+        before = {number: signal.signal(number, note) for number in heard}
     try:
         yield requests
     finally:

@@ -128,11 +128,9 @@ def _quiet_start() -> Iterator[None]:
             with _temporary_folder_named():
                 yield
             return
-        # While the libraries load they turn a Ctrl-C into errors of all kinds, so it is deferred;
-        # where it is ignored, it stays ignored.
-        heard = [signal.SIGINT] if callable(signal.getsignal(signal.SIGINT)) else []
+        # While the libraries load they turn a Ctrl-C into errors of all kinds, so it is deferred.
         with (
-            signals_deferred(*heard) as interruptions,
+            signals_deferred(signal.SIGINT) as interruptions,
             status("Loading TensorFlow"),
             _stderr_held_back(),
             _temporary_folder_named(),

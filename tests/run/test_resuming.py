@@ -9,6 +9,7 @@ from common import UsageError
 from common.data import load_data
 from common.layers import new_fc_layer
 from common.process.errors import InterruptedRunError
+from common.process.signals import signals_deferred
 from common.session import new_session
 from common.training import mini_batches
 
@@ -214,3 +215,17 @@ def test_ctrl_c_ends_the_run_in_its_last_epoch_too(tmp_path, step):
     settings.resume = True
     with new_session(net, settings) as session:
         assert len(list(mini_batches(data, session))) == 4 - step
+
+
+def test_a_signal_that_is_ignored_stays_ignored():
+    """A script in the background of a shell is not ended by the Ctrl-C for another program."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with signals_deferred(signal.SIGINT, signal.SIGTERM) as requests:
+            signal.raise_signal(signal.SIGINT)
+            assert requests == []
+            signal.raise_signal(signal.SIGTERM)
+            assert requests == [signal.SIGTERM]
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from common import UserError
 from common.networks import Net
 from common.objective import STEPS, TrainingStep
-from common.parallel.halves import UPDATES
-from common.parallel.rows import SAME, NotDivisibleError, Plan, examine
+from common.parallel.halves import examine_step
+from common.parallel.rows import SAME, NotDivisibleError, Plan
 
 import tensorflow.compat.v1 as tf
 
@@ -53,16 +53,8 @@ def refusal(reason: object) -> UserError:
 
 
 def _examined(step: TrainingStep) -> DividedStep:
-    if step.obstacle:
-        raise NotDivisibleError(step.obstacle)
-    updates = list(dict.fromkeys(getattr(update, "op", update) for update in step.updates))
-    for op in updates:
-        if op.type not in UPDATES or op.control_inputs:
-            raise NotDivisibleError(f"{op.type} ({op.name}) in UPDATE_OPS is not known")
+    updates, plan = examine_step(step)
     values = {op.inputs[1].name: op.inputs[1] for op in updates}
-    plan = examine(step.loss, list(values.values()))
-    if not plan.placeholders:
-        raise NotDivisibleError("the loss depends on no placeholder with a row for each example")
     changes = [value for name, value in values.items() if plan.kinds[name] is not SAME]
     for tensor in (*changes, *step.variables):
         if not tensor.shape.is_fully_defined():
