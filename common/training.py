@@ -23,10 +23,11 @@ from common.run.checkpoints import Checkpoints, advice
 from common.run.counting import StepCounter, counts_steps
 from common.run.curve import Clock, Left, first_step, measure
 from common.run.film import filming
-from common.run.own import fed_otherwise, forgotten, require_ready, state_of
+from common.run.own import fed_otherwise, require_ready, state_of
 from common.run.progress import Progress, history_head, history_line, layer_table, recipe_line
 from common.run.summaries import summaries
 from common.run.teacher import introduction
+from common.run.unsaved import forgotten
 from common.session import diverged
 from common.settings import require_stages_within
 

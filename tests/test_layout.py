@@ -54,6 +54,7 @@ OF_PACKAGES = {
         "run.progress",
         "run.summaries",
         "run.teacher",
+        "run.unsaved",
     ),
 }
 

@@ -29,7 +29,7 @@ FUNCTIONS += ["statvfs", "sync", "sysconf", "O_NOFOLLOW"]
 SIGNALS = ["SIGALRM", "SIGCHLD", "SIGCONT", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGSTOP"]
 SIGNALS += ["SIGTSTP", "SIGUSR1", "SIGUSR2", "SIGWINCH"]
 TAKE_AWAY = f"""
-import importlib.abc, os, signal, sys, warnings
+import asyncio, importlib.abc, os, signal, sys, warnings  # asyncio, too, is Linux's
 
 class Missing(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):

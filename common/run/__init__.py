@@ -14,7 +14,8 @@ strokes.py      numbers that describe the strokes of an image
 signature.py    whether a SavedModel takes images and returns probabilities
 checkpoints.py  everything that a run needs to continue
 counting.py     counts the steps of a script whose training step does not
-own.py          what a script does by itself: its variables, states, shapes of placeholders
+own.py          what a script does by itself: its variables, shapes of placeholders, optimizers
+unsaved.py      what of a training step no checkpoint holds
 code.py         whether the code of a script has changed since a run
 state.py        what a checkpoint says of its run
 metrics.py      what metrics.json says of a finished run

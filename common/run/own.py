@@ -1,10 +1,10 @@
-"""What a script may do by itself, beside the functions of common/: variables, states, nodes."""
+"""What a script may do by itself, beside the functions of common/: variables, shapes, steps."""
 
 from __future__ import annotations
 
 import re
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -15,11 +15,8 @@ from common.run.signature import MOST_OFF
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-# Types of operations with a state that is no variable.
-FORGETTING = re.compile("^(Random|TruncatedNormal|Multinomial)|IteratorGetNext|Dequeue|PyFunc")
-CALLING = re.compile("(If|While|Case|PartitionedCall)$")  # types of those that call functions
-CHANGING = re.compile("^(ResourceApply|ResourceSparseApply|Assign)")  # of those that change one
-MOST_NAMED = 8  # operations in a line
+# Types of operations that change a variable.
+CHANGING = re.compile("^(ResourceApply|ResourceSparseApply|Assign)")
 
 
 def other_variables(graph: tf.Graph) -> list[tf.Variable]:
@@ -32,46 +29,6 @@ def other_variables(graph: tf.Graph) -> list[tf.Variable]:
     }
     trained = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
     return [variable for variable in trained if variable.ref() not in noted]
-
-
-def forgotten(operations: Iterable[tf.Operation]) -> str:
-    """Return a line on those operations whose state is in no checkpoint; "" if there is none.
-
-    Such states are the random numbers of `tf.nn.dropout` and the place of a `tf.data` iterator.
-    """
-    operations = list(operations)
-    names = [op.name for op in operations if op.op_def.is_stateful and FORGETTING.search(op.type)]
-    names += _inside(operations)
-    if not names:
-        return ""
-    return (
-        "The result will not be that of an uninterrupted run: no checkpoint holds the state of "
-        f"{', '.join(sorted(names)[:MOST_NAMED])}."
-    )
-
-
-def _inside(operations: list[tf.Operation]) -> list[str]:
-    """Return the same of the branches of `tf.cond`, the bodies of `tf.map_fn`, and so on."""
-
-    def called(node: Any) -> set[str]:
-        values = node.attr.values()
-        return {f.name for v in values for f in (v.func, *v.list.func) if f.name}
-
-    callers = {op.name: called(op.node_def) for op in operations if CALLING.search(op.type)}
-    if not callers:
-        return []
-    library = operations[0].graph.as_graph_def().library.function
-    nodes = {function.signature.name: function.node_def for function in library}
-    found = []
-    for name, functions in callers.items():
-        seen, waiting = set(functions), list(functions)
-        while waiting:
-            for node in nodes.get(waiting.pop(), ()):
-                if FORGETTING.search(node.op):
-                    found.append(f"{name}/{node.name}")
-                waiting += called(node) - seen
-                seen |= called(node)
-    return found
 
 
 def without_padding(network: Callable[..., Any]) -> Callable[..., Any]:
@@ -200,6 +157,8 @@ def unfed(error: tf.errors.InvalidArgumentError) -> UserError | None:
 def require_shapes(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> None:
     """Raise a UserError where NumPy would compute an accuracy of something else."""
     count, most = len(labels), int(labels.max(initial=0))
+    single = probabilities.ndim < 2 or probabilities.shape[-1] == 1
+    hint = " Of a single sigmoid p: tf.stack([1 - p, p], axis=1)." if single else ""
     if predicted.shape != (count,):
         name, shape, right = "y_pred_cls", predicted.shape, f"({count},), as of tf.argmax"
     elif probabilities.ndim != 2 or len(probabilities) != count:
@@ -208,11 +167,11 @@ def require_shapes(labels: np.ndarray, predicted: np.ndarray, probabilities: np.
         raise UserError(
             f"y_pred has {probabilities.shape[1]} columns, which are for the labels 0 to "
             f"{probabilities.shape[1] - 1}, and there is a label {most}: the net needs an output "
-            "for each class, or the data must have only these classes."
+            f"for each class, or the data must have only these classes.{hint}"
         )
     else:
         return
-    raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.")
+    raise UserError(f"{name} has the shape {shape} for {count} images; it must be {right}.{hint}")
 
 
 def classes_of(labels: np.ndarray) -> np.ndarray:

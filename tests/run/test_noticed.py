@@ -7,6 +7,7 @@ from common.data import load_data
 from common.evaluation import evaluate
 from common.networks import Net
 from common.objective import new_optimizer
+from common.run.own import require_shapes
 from common.run.report import report
 from common.session import new_session
 from common.training import mini_batches
@@ -180,3 +181,13 @@ def test_accumulated_gradients_are_applied_by_the_optimizer_that_is_named(data, 
         metrics = report(data, session, evaluate(session, data.test))
     assert "Training: adam, learning rate 0.005" in capsys.readouterr().out
     assert metrics["settings"]["optimizer"] == "adam"
+
+
+@pytest.mark.parametrize("shape", [(5,), (5, 1)])
+def test_a_single_sigmoid_gets_a_hint(shape):
+    labels = np.array([0, 1, 0, 1, 1])
+    with pytest.raises(
+        UserError, match=r"Of a single sigmoid p: tf\.stack\(\[1 - p, p\], axis=1\)"
+    ):
+        require_shapes(labels, labels, np.zeros(shape))
+    require_shapes(labels, labels, np.zeros((5, 2)))
