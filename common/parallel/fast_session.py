@@ -115,7 +115,8 @@ class FastSession(tf.Session):
         The tensor of that name is the variable's value in TensorFlow 1. Today it is a handle, of
         which nobody can read anything.
         """
-        variables = {v.handle.name: v for v in self._variables() if hasattr(v, "handle")}
+        collection = self.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+        variables = {v.handle.name: v for v in collection if hasattr(v, "handle")}
 
         def readable(fetch: Any) -> Any:
             name = fetch if isinstance(fetch, str) else getattr(fetch, "name", None)
@@ -123,9 +124,6 @@ class FastSession(tf.Session):
             return variables.get(name, fetch) if is_handle else fetch
 
         return tf.nest.map_structure(readable, fetches)
-
-    def _variables(self) -> list[tf.Variable]:
-        return self.graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
 
     def _prepare(
         self, key: tuple, wanted: tuple, feeds: dict[tf.Tensor, Any]

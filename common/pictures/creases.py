@@ -30,11 +30,12 @@ def runs_across(parts: Sequence[Part], labels: np.ndarray) -> bool:
         return False
     part, (high, wide) = parts[0], labels.shape
     near = 1 + round(NEAR * max(high, wide))
-    mask = labels == part.label
-    top, bottom = (float(rows.any(axis=0).mean()) for rows in (mask[:near], mask[-near:]))
-    left, right = (float(side.any(axis=1).mean()) for side in (mask[:, :near], mask[:, -near:]))
+    # Only of the edges: a page may have hundreds of digits.
+    rows, columns = (labels[:near], labels[-near:]), (labels[:, :near], labels[:, -near:])
+    top, bottom = (float((edge == part.label).any(axis=0).mean()) for edge in rows)
+    left, right = (float((edge == part.label).any(axis=1).mean()) for edge in columns)
     touched = sum(side > 0 for side in (top, bottom, left, right))
-    mask = mask[part.place]
+    mask = labels[part.place] == part.label
     area = float(mask.sum())
     lengths = (part.height**2 + part.width**2) / area  # in widths
     hair = lengths >= HAIR
